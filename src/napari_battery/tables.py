@@ -1,0 +1,154 @@
+"""The shared tables: their columns and units, and reading and writing them as CSV."""
+
+from __future__ import annotations
+
+import os
+from dataclasses import dataclass
+from pathlib import Path
+
+import pandas as pd
+
+from napari_battery.errors import InputError
+from napari_battery.files import atomic_path
+
+__all__ = [
+    "COLUMNS",
+    "LAYERS",
+    "PARTICLES_2D",
+    "PARTICLES_3D",
+    "SHELLS",
+    "Column",
+    "column_title",
+    "read_table",
+    "write_table",
+]
+
+
+@dataclass(frozen=True)
+class Column:
+    """What one column holds."""
+
+    title: str
+    unit: str
+    description: str
+
+
+_GREY = "grey level"
+
+COLUMNS: dict[str, Column] = {
+    "label": Column("Label", "", "Number of the particle; the same in every state and file"),
+    "volume_voxels": Column("Volume", "voxels", "Number of voxels"),
+    "volume_um3": Column("Volume", "µm³", "Voxels × voxel volume"),
+    "area_pixels": Column("Area", "pixels", "Number of pixels"),
+    "area_um2": Column("Area", "µm²", "Pixels × pixel area"),
+    "equivalent_diameter_um": Column(
+        "Equivalent diameter", "µm", "Diameter of the sphere (circle) of the same volume (area)"
+    ),
+    "centroid_z_um": Column("Centroid z", "µm", "Mean voxel position in the world"),
+    "centroid_y_um": Column("Centroid y", "µm", "Mean voxel position in the world"),
+    "centroid_x_um": Column("Centroid x", "µm", "Mean voxel position in the world"),
+    "bbox_z0": Column("Box z from", "voxels", "First voxel of the bounding box"),
+    "bbox_y0": Column("Box y from", "voxels", "First voxel of the bounding box"),
+    "bbox_x0": Column("Box x from", "voxels", "First voxel of the bounding box"),
+    "bbox_z1": Column("Box z to", "voxels", "One past the last voxel of the bounding box"),
+    "bbox_y1": Column("Box y to", "voxels", "One past the last voxel of the bounding box"),
+    "bbox_x1": Column("Box x to", "voxels", "One past the last voxel of the bounding box"),
+    "surface_area_um2": Column("Surface area", "µm²", "Crofton estimate from 13 directions"),
+    "sphericity": Column(
+        "Sphericity", "", "Area of the sphere of the same volume / surface area (1 for a sphere)"
+    ),
+    "perimeter_um": Column("Perimeter", "µm", "Crofton estimate from 4 directions"),
+    "circularity": Column("Circularity", "", "4π·area / perimeter² (1 for a circle)"),
+    "n_layers": Column("Layers", "", "Number of radial layers"),
+    "mean": Column("Mean", _GREY, "Mean grey level"),
+    "std": Column("Std", _GREY, "Standard deviation of the grey level (ddof 0)"),
+    "min": Column("Min", _GREY, "Smallest grey level"),
+    "max": Column("Max", _GREY, "Largest grey level"),
+    "median": Column("Median", _GREY, "Median grey level"),
+    "core_mean": Column("Core mean", _GREY, "Mean grey level without the outer layers"),
+    "core_std": Column("Core std", _GREY, "Standard deviation without the outer layers (ddof 0)"),
+    "core_voxels": Column("Core voxels", "voxels", "Voxels left without the outer layers"),
+    "touches_border": Column(
+        "Touches border", "", "Cut by a face of the volume or of the region analysed"
+    ),
+    "note": Column("Note", "", "What to know about this particle"),
+    "layer": Column("Layer", "", "Counts from 1 at the surface inward"),
+    "depth_um": Column("Depth", "µm", "Depth of the middle of the layer below the surface"),
+    "relative_radius": Column("Relative radius", "", "1 at the surface, 0 at the centre"),
+    "n_voxels": Column("Voxels", "voxels", "Voxels with a grey level"),
+    "normalised_max": Column(
+        "Normalised (max)", "", "(g − g₁) / (max g − g₁), g₁ the surface layer (GREAT2 paper)"
+    ),
+    "normalised_surface": Column("Normalised (surface)", "", "g / g₁, g₁ the surface layer"),
+    "shell": Column("Shell", "", "Counts from 1 at the centroid outward"),
+    "radius_um": Column("Radius", "µm", "Distance of the middle of the shell from the centroid"),
+    "delta_core_mean": Column(
+        "ΔĪ_prist", _GREY, "Change of the core mean since the reference state"
+    ),
+}
+
+PARTICLES_3D = (
+    "label", "volume_voxels", "volume_um3", "equivalent_diameter_um",
+    "centroid_z_um", "centroid_y_um", "centroid_x_um",
+    "bbox_z0", "bbox_y0", "bbox_x0", "bbox_z1", "bbox_y1", "bbox_x1",
+    "surface_area_um2", "sphericity", "n_layers", "mean", "std", "min", "max", "median",
+    "core_mean", "core_std", "core_voxels", "touches_border", "note",
+)  # fmt: skip
+PARTICLES_2D = (
+    "label", "area_pixels", "area_um2", "equivalent_diameter_um",
+    "centroid_y_um", "centroid_x_um", "bbox_y0", "bbox_x0", "bbox_y1", "bbox_x1",
+    "perimeter_um", "circularity", "n_layers", "mean", "std", "min", "max", "median",
+    "core_mean", "core_std", "core_voxels", "touches_border", "note",
+)  # fmt: skip
+LAYERS = (
+    "label", "layer", "depth_um", "relative_radius", "n_voxels", "mean", "std",
+    "normalised_max", "normalised_surface",
+)  # fmt: skip
+SHELLS = ("label", "shell", "radius_um", "n_voxels", "mean", "std")
+
+_FORMULA = ("=", "+", "-", "@", "\t", "\r")
+
+
+def column_title(name: str, *, assumed: bool = False) -> str:
+    """Title with unit for headers and axes; `assumed` marks lengths on an assumed voxel size."""
+    column = COLUMNS.get(name)
+    if column is None:
+        return name
+    unit = f"{column.unit}, assumed" if assumed and column.unit.startswith("µm") else column.unit
+    return f"{column.title} ({unit})" if unit else column.title
+
+
+def _defuse(cell: object) -> object:
+    """Put an apostrophe before a text that a spreadsheet would run as a formula."""
+    return f"'{cell}" if isinstance(cell, str) and cell.startswith(_FORMULA) else cell
+
+
+def write_table(path: str | os.PathLike[str], table: pd.DataFrame) -> None:
+    """Write a table as CSV: UTF-8, comma, point, atomically; NaN is an empty cell.
+
+    Text cells and headers that a spreadsheet would run as a formula (they start with
+    ``= + - @`` tab or return) get an apostrophe in front; numbers are untouched.
+    """
+    text = table.select_dtypes(exclude=["number", "bool"]).columns
+    safe = table.assign(**{str(name): table[name].map(_defuse) for name in text})
+    safe = safe.rename(columns=lambda name: _defuse(str(name)))
+    with atomic_path(path) as temporary:
+        safe.to_csv(temporary, index=False, encoding="utf-8", lineterminator="\n")
+
+
+def read_table(path: str | os.PathLike[str]) -> pd.DataFrame:
+    """Read a table that `write_table` wrote, or any CSV with a `label` column.
+
+    Raises
+    ------
+    InputError
+        If the file cannot be read as a table.
+    """
+    try:
+        table = pd.read_csv(Path(path), keep_default_na=True, float_precision="round_trip")
+    except (OSError, ValueError) as error:
+        raise InputError(f"Cannot read the table {path}: {error}") from error
+    for name in ("note", "reason"):
+        if name in table:
+            table[name] = table[name].fillna("").astype(str)
+    return table
