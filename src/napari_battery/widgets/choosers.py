@@ -1,0 +1,90 @@
+"""A drop-down of the viewer's layers of some kind that follows the layer list."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from napari.layers import Layer
+from napari.viewer import ViewerModel
+from qtpy.QtCore import Signal
+from qtpy.QtWidgets import QComboBox, QSizePolicy, QWidget
+
+__all__ = ["LayerChooser"]
+
+
+class LayerChooser(QComboBox):
+    """Drop-down of layers; keeps its choice while other layers come, go or are renamed.
+
+    Parameters
+    ----------
+    viewer : ViewerModel
+        Whose layers.
+    kind : type or tuple of types
+        Layer classes offered.
+    tooltip : str
+        What the layer is for.
+    accept : callable, optional
+        Further condition on a layer.
+    """
+
+    layer_changed = Signal()
+
+    def __init__(
+        self,
+        viewer: ViewerModel,
+        kind: type[Layer] | tuple[type[Layer], ...],
+        tooltip: str = "",
+        accept: Any = lambda layer: True,
+        parent: QWidget | None = None,
+    ) -> None:
+        super().__init__(parent)
+        self._viewer, self._kind, self._accept = viewer, kind, accept
+        self.setToolTip(tooltip)
+        self.setSizeAdjustPolicy(QComboBox.SizeAdjustPolicy.AdjustToMinimumContentsLengthWithIcon)
+        self.setMinimumContentsLength(12)
+        self.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Fixed)
+        self._layers: list[Layer] = []
+        events = viewer.layers.events
+        for emitter in (events.inserted, events.removed, events.reordered, events.renamed):
+            emitter.connect(self.refresh)
+        self.destroyed.connect(self._disconnect(events))
+        self.currentIndexChanged.connect(lambda _: self.layer_changed.emit())
+        self.refresh()
+
+    def _disconnect(self, events: Any) -> Any:
+        refresh = self.refresh
+
+        def disconnect() -> None:
+            for emitter in (events.inserted, events.removed, events.reordered, events.renamed):
+                emitter.disconnect(refresh)
+
+        return disconnect
+
+    @property
+    def layer(self) -> Any:
+        """The chosen layer, or None."""
+        index = self.currentIndex()
+        return self._layers[index] if 0 <= index < len(self._layers) else None
+
+    def choose(self, layer: Layer | None) -> None:
+        """Choose a layer; one that is not offered is ignored."""
+        if layer in self._layers:
+            self.setCurrentIndex(self._layers.index(layer))
+
+    def refresh(self, event: Any = None) -> None:
+        """Read the layer list again. The newest layer comes first."""
+        before = self.layer
+        layers = [
+            layer
+            for layer in reversed(list(self._viewer.layers))
+            if isinstance(layer, self._kind) and self._accept(layer)
+        ]
+        self.blockSignals(True)
+        self.clear()
+        self._layers = layers
+        self.addItems([layer.name for layer in layers])
+        if before in layers:
+            self.setCurrentIndex(layers.index(before))
+        self.blockSignals(False)
+        if self.layer is not before:
+            self.layer_changed.emit()

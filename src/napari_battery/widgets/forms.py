@@ -1,0 +1,204 @@
+"""A form made from a settings model: one row per field, remembered between sittings."""
+
+from __future__ import annotations
+
+from typing import Any, Generic, TypeVar
+
+from pydantic import ValidationError
+from qtpy.QtCore import QSettings, Signal
+from qtpy.QtWidgets import (
+    QCheckBox,
+    QComboBox,
+    QDoubleSpinBox,
+    QFormLayout,
+    QHBoxLayout,
+    QLabel,
+    QLineEdit,
+    QSizePolicy,
+    QSpinBox,
+    QWidget,
+)
+
+from napari_battery.settings import FieldSpec, Settings, field_specs
+
+__all__ = ["SettingsForm", "remembered"]
+
+Model = TypeVar("Model", bound=Settings)
+
+_BIG = 1e9
+
+
+def remembered() -> QSettings:
+    """Where the docks keep what they remember."""
+    return QSettings("napari-battery", "napari-battery")
+
+
+class _Row(QWidget):
+    """The editor of one field: a value, and for optional fields a box that switches it on."""
+
+    changed = Signal()
+
+    def __init__(self, spec: FieldSpec) -> None:
+        super().__init__()
+        self.spec = spec
+        self.editor = self._make_editor(spec)
+        self.switch: QCheckBox | None = None
+        layout = QHBoxLayout(self)
+        layout.setContentsMargins(0, 0, 0, 0)
+        if spec.optional:
+            self.switch = QCheckBox()
+            self.switch.setToolTip("Unchecked: automatic")
+            self.switch.toggled.connect(self.editor.setEnabled)
+            self.switch.toggled.connect(self.changed)
+            layout.addWidget(self.switch)
+        layout.addWidget(self.editor, 1)
+        unit = f" ({spec.unit})" if spec.unit else ""
+        self.setToolTip(f"{spec.description}{unit}")
+        self.editor.setToolTip(self.toolTip())
+        self.set_value(spec.default)
+
+    def _make_editor(self, spec: FieldSpec) -> QWidget:
+        if spec.choices:
+            combo = QComboBox()
+            combo.addItems(spec.choices)
+            combo.currentIndexChanged.connect(self.changed)
+            return combo
+        if spec.kind is bool:
+            check = QCheckBox()
+            check.toggled.connect(self.changed)
+            return check
+        if spec.kind is str:
+            line = QLineEdit()
+            line.editingFinished.connect(self.changed)
+            return line
+        spin: QSpinBox | QDoubleSpinBox
+        if spec.kind is int:
+            spin = QSpinBox()
+            spin.setRange(
+                int(spec.low if spec.low is not None else -_BIG),
+                int(spec.high if spec.high is not None else _BIG),
+            )
+            spin.setSingleStep(int(spec.step or 1))
+        else:
+            spin = QDoubleSpinBox()
+            spin.setDecimals(4)
+            spin.setRange(
+                spec.low if spec.low is not None else -_BIG,
+                spec.high if spec.high is not None else _BIG,
+            )
+            spin.setStepType(QDoubleSpinBox.StepType.AdaptiveDecimalStepType)
+            if spec.step:
+                spin.setStepType(QDoubleSpinBox.StepType.DefaultStepType)
+                spin.setSingleStep(spec.step)
+        spin.setKeyboardTracking(False)
+        if spec.unit:
+            spin.setSuffix(f" {spec.unit}")
+        spin.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Fixed)
+        spin.valueChanged.connect(self.changed)
+        return spin
+
+    def value(self) -> Any:
+        if self.switch is not None and not self.switch.isChecked():
+            return None
+        editor: Any = self.editor
+        if isinstance(editor, QComboBox):
+            return editor.currentText()
+        if isinstance(editor, QCheckBox):
+            return editor.isChecked()
+        if isinstance(editor, QLineEdit):
+            return editor.text()
+        return editor.value()
+
+    def set_value(self, value: Any) -> None:
+        if self.switch is not None:
+            self.switch.setChecked(value is not None)
+            self.editor.setEnabled(value is not None)
+        if value is None:
+            return
+        editor: Any = self.editor
+        if isinstance(editor, QComboBox):
+            editor.setCurrentText(value)
+        elif isinstance(editor, QCheckBox):
+            editor.setChecked(value)
+        elif isinstance(editor, QLineEdit):
+            editor.setText(value)
+        else:
+            editor.setValue(value)
+
+
+class SettingsForm(QWidget, Generic[Model]):
+    """Edit a settings model; what it holds is remembered under the model's name.
+
+    Parameters
+    ----------
+    model : type of Settings
+        What to edit.
+    """
+
+    changed = Signal()
+
+    def __init__(self, model: type[Model], parent: QWidget | None = None) -> None:
+        super().__init__(parent)
+        self._model = model
+        self.rows: dict[str, _Row] = {}
+        self._layout = QFormLayout(self)
+        self._layout.setContentsMargins(0, 0, 0, 0)
+        self._layout.setFieldGrowthPolicy(QFormLayout.FieldGrowthPolicy.AllNonFixedFieldsGrow)
+        self._layout.setRowWrapPolicy(QFormLayout.RowWrapPolicy.WrapLongRows)
+        for spec in field_specs(model):
+            row = _Row(spec)
+            title = QLabel(spec.title)
+            title.setToolTip(row.toolTip())
+            self._layout.addRow(title, row)
+            self.rows[spec.name] = row
+        self._error = QLabel()
+        self._error.setWordWrap(True)
+        self._error.setStyleSheet("color: #e05c5c; font-weight: bold")
+        self._error.hide()
+        self._layout.addRow(self._error)
+        self._recall()
+        for row in self.rows.values():
+            row.changed.connect(self._row_changed)
+
+    def value(self) -> Model:
+        """The settings as the form shows them.
+
+        Raises
+        ------
+        ValidationError
+            If the fields do not go together; the form shows why.
+        """
+        return self._model(**{name: row.value() for name, row in self.rows.items()})
+
+    def set_value(self, settings: Model) -> None:
+        """Show these settings."""
+        for name, row in self.rows.items():
+            row.set_value(getattr(settings, name))
+
+    def reset(self) -> None:
+        """Go back to the defaults."""
+        self.set_value(self._model())
+
+    def show_field(self, name: str, visible: bool) -> None:
+        """Show or hide the row of one field (one that has no meaning just now)."""
+        self._layout.setRowVisible(self.rows[name], visible)
+
+    def _row_changed(self) -> None:
+        try:
+            settings = self.value()
+        except ValidationError as error:
+            self._error.setText("; ".join(str(e["msg"]) for e in error.errors()))
+            self._error.show()
+            return
+        self._error.hide()
+        remembered().setValue(f"settings/{self._model.__name__}", settings.model_dump_json())
+        self.changed.emit()
+
+    def _recall(self) -> None:
+        text = remembered().value(f"settings/{self._model.__name__}")
+        if not text:
+            return
+        try:
+            self.set_value(self._model.model_validate_json(str(text)))
+        except ValidationError:  # remembered by another version; the defaults stay
+            remembered().remove(f"settings/{self._model.__name__}")

@@ -1,0 +1,176 @@
+"""What one napari window knows: its analyses, which one is looked at, which labels are picked.
+
+Docks never talk to each other. Each reads the `Session` of its viewer, changes it, and
+listens to its signals; so any dock may be closed at any time.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from typing import Any, ClassVar
+from weakref import WeakKeyDictionary, ref
+
+import pandas as pd
+from napari.layers import Labels, Layer
+from napari.viewer import ViewerModel
+from psygnal import Signal
+
+from napari_battery.radial import RadialResult, core_table
+
+__all__ = ["Analysis", "Session"]
+
+_CORE = ("core_mean", "core_std", "core_voxels")
+
+
+@dataclass(eq=False)
+class Analysis:
+    """A radial analysis in this window, and the layers it came from.
+
+    A layer that was deleted is None; the tables stay.
+    """
+
+    name: str
+    result: RadialResult
+    labels: Labels | None = None
+    image: Layer | None = None
+    state: str = ""
+    """State of charge ("pristine", "4.4 V"), where it is known."""
+    stale: str = ""
+    """Why the tables no longer fit their layers; empty while they do."""
+    exclude_layers: int = -1
+    """Outer layers left out of the core now; starts as the settings had it."""
+    particles: pd.DataFrame = field(init=False)
+    """Particle table with the core columns of `exclude_layers`."""
+
+    def __post_init__(self) -> None:
+        self.particles = self.result.particles
+        if self.exclude_layers < 0:
+            self.exclude_layers = self.result.settings.exclude_layers
+
+    def recompute_core(self, exclude_layers: int) -> None:
+        """Set the core columns for another number of outer layers, from the layer sums."""
+        core = core_table(self.result.particles, self.result.layers, exclude_layers)
+        self.exclude_layers = exclude_layers
+        self.particles = self.result.particles.assign(
+            **{name: core[name].to_numpy() for name in _CORE}
+        )
+
+
+class Session:
+    """State shared by the docks of one viewer; get it with `Session.of`."""
+
+    analyses_changed = Signal()
+    """An analysis came, went, was renamed, lost a layer, or went stale."""
+    current_changed = Signal()
+    """Another analysis is looked at (or none)."""
+    table_changed = Signal(object)
+    """The particle table of this `Analysis` has other values (core columns)."""
+    selection_changed = Signal(object)
+    """Other labels are picked; carries who picked them (to break echo loops)."""
+    focus_requested = Signal(int)
+    """The view should go to this label."""
+
+    _of_viewer: ClassVar[WeakKeyDictionary[Any, Session]] = WeakKeyDictionary()
+
+    def __init__(self, viewer: ViewerModel) -> None:
+        self._viewer = ref(viewer)  # the viewer owns its session, not the other way round
+        self.analyses: list[Analysis] = []
+        self.current: Analysis | None = None
+        self.selection: tuple[int, ...] = ()
+        viewer.layers.events.removed.connect(self._layer_removed)
+
+    @property
+    def viewer(self) -> Any:
+        """The viewer, or None once it is gone."""
+        return self._viewer()
+
+    @classmethod
+    def of(cls, viewer: ViewerModel) -> Session:
+        """The session of a viewer; made at the first call."""
+        viewer = getattr(viewer, "__wrapped__", viewer)  # a dock may hold a proxy
+        if viewer not in cls._of_viewer:
+            cls._of_viewer[viewer] = cls(viewer)
+        return cls._of_viewer[viewer]
+
+    def add(self, analysis: Analysis) -> None:
+        """Add an analysis and look at it; one of the same layers and state is replaced."""
+        same = [
+            a
+            for a in self.analyses
+            if a.labels is analysis.labels
+            and a.image is analysis.image
+            and a.labels is not None
+            and a.state == analysis.state
+        ]
+        for old in same:
+            self.analyses.remove(old)
+        self.analyses.append(analysis)
+        if analysis.labels is not None:
+            for name in ("paint", "labels_update", "data"):
+                getattr(analysis.labels.events, name).connect(self._labels_edited)
+            self.refresh_features(analysis)
+        self.analyses_changed.emit()
+        self.look_at(analysis)
+
+    def look_at(self, analysis: Analysis | None) -> None:
+        """Make an analysis the current one."""
+        if analysis is self.current:
+            return
+        self.current = analysis
+        if analysis is not None and self.selection:
+            known = set(analysis.particles["label"])
+            self.selection = tuple(label for label in self.selection if label in known)
+        self.current_changed.emit()
+
+    def select(self, labels: Iterable[int], source: object = None, *, focus: bool = False) -> None:
+        """Pick labels; with `focus` the view goes to the first of them."""
+        labels = tuple(dict.fromkeys(int(label) for label in labels))
+        if labels != self.selection:
+            self.selection = labels
+            self.selection_changed.emit(source)
+        if focus and labels:
+            self.focus_requested.emit(labels[0])
+
+    def set_exclude_layers(self, analysis: Analysis, exclude_layers: int) -> None:
+        """Recompute the core columns of an analysis without touching voxels."""
+        if exclude_layers == analysis.exclude_layers:
+            return
+        analysis.recompute_core(exclude_layers)
+        self.refresh_features(analysis)
+        self.table_changed.emit(analysis)
+
+    def refresh_features(self, analysis: Analysis) -> None:
+        """Mirror the particle table in ``labels.features``, keyed by ``index``.
+
+        Its first row is NaN for the background: napari's own table and its label tooltips
+        take the row position for the label where the labels are 1 to n.
+        """
+        layer = analysis.labels
+        if layer is None:
+            return
+        table = analysis.particles.rename(columns={"label": "index"})
+        background = pd.DataFrame({"index": [0]}).reindex(columns=table.columns)
+        layer.features = pd.concat([background, table], ignore_index=True)
+
+    def mark_stale(self, layer: Layer, why: str) -> None:
+        """Mark every analysis of `layer` as no longer fitting it."""
+        touched = [a for a in self.analyses if layer in (a.labels, a.image) and a.stale != why]
+        for analysis in touched:
+            analysis.stale = why
+        if touched:
+            self.analyses_changed.emit()
+
+    def _labels_edited(self, event: Any) -> None:
+        self.mark_stale(event.source, "labels were edited")
+
+    def _layer_removed(self, event: Any) -> None:
+        layer = event.value
+        touched = False
+        for analysis in self.analyses:
+            if analysis.labels is layer:
+                analysis.labels, touched = None, True
+            if analysis.image is layer:
+                analysis.image, touched = None, True
+        if touched:
+            self.analyses_changed.emit()
