@@ -9,6 +9,8 @@ from napari.viewer import ViewerModel
 from qtpy.QtCore import Signal
 from qtpy.QtWidgets import QComboBox, QSizePolicy, QWidget
 
+from napari_battery.widgets.layers import is_overlay
+
 __all__ = ["LayerChooser"]
 
 
@@ -77,7 +79,7 @@ class LayerChooser(QComboBox):
         layers = [
             layer
             for layer in reversed(list(self._viewer.layers))
-            if isinstance(layer, self._kind) and self._accept(layer)
+            if isinstance(layer, self._kind) and not is_overlay(layer) and self._accept(layer)
         ]
         self.blockSignals(True)
         self.clear()

@@ -15,7 +15,14 @@ if TYPE_CHECKING:
     from napari.layers import Image, Labels
     from napari.viewer import ViewerModel
 
-__all__ = ["KEY", "add_volume", "battery_metadata", "layer_kwargs", "volume_from_layer"]
+__all__ = [
+    "KEY",
+    "add_volume",
+    "battery_metadata",
+    "is_overlay",
+    "layer_kwargs",
+    "volume_from_layer",
+]
 
 KEY = "napari-battery"
 """Where in ``layer.metadata`` everything of ours stands."""
@@ -24,11 +31,16 @@ KEY = "napari-battery"
 def battery_metadata(layer: Any) -> dict[str, Any]:
     """What this plugin wrote into the layer's metadata; made empty where it is missing.
 
-    Keys: ``voxel_size_source``, ``path``, ``region`` (boolean array), and whatever
-    `Volume.metadata` held (``made``, ``synthetic``, ``state``, …).
+    Keys: ``voxel_size_source``, ``path``, ``region`` (boolean array), ``overlay`` (see
+    `is_overlay`), and whatever `Volume.metadata` held (``made``, ``synthetic``, ``state``, …).
     """
     metadata: dict[str, Any] = layer.metadata.setdefault(KEY, {})
     return metadata
+
+
+def is_overlay(layer: Any) -> bool:
+    """Whether a dock made the layer as a drawing aid (a preview, a box), not as data."""
+    return bool(layer.metadata.get(KEY, {}).get("overlay", False))
 
 
 def layer_kwargs(volume: Volume) -> dict[str, Any]:
