@@ -120,7 +120,11 @@ def column_title(name: str, *, assumed: bool = False) -> str:
 
 def _defuse(cell: object) -> object:
     """Put an apostrophe before a text that a spreadsheet would run as a formula."""
-    return f"'{cell}" if isinstance(cell, str) and cell.startswith(_FORMULA) else cell
+    if not isinstance(cell, str):
+        return cell
+    if cell.startswith(_FORMULA):
+        cell = f"'{cell}"
+    return cell.replace("\r\n", "\n").replace("\r", "\n")  # a bare return ends a row elsewhere
 
 
 def write_table(path: str | os.PathLike[str], table: pd.DataFrame) -> None:
@@ -145,7 +149,7 @@ def read_table(path: str | os.PathLike[str]) -> pd.DataFrame:
         If the file cannot be read as a table.
     """
     try:
-        table = pd.read_csv(Path(path), keep_default_na=True, float_precision="round_trip")
+        table = pd.read_csv(Path(path))
     except (OSError, ValueError) as error:
         raise InputError(f"Cannot read the table {path}: {error}") from error
     for name in ("note", "reason"):
