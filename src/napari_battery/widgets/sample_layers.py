@@ -1,0 +1,40 @@
+"""File ▸ Open Sample: the samples as napari layers."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from napari_battery.samples import cycled_electrode, nmc_slice, sand
+from napari_battery.volume import Volume
+from napari_battery.widgets.layers import layer_kwargs
+
+__all__ = ["open_cycled_electrode", "open_nmc_slice", "open_sand"]
+
+LayerData = tuple[Any, dict[str, Any], str]
+
+
+def open_sand() -> list[LayerData]:
+    """One image layer: real sand grains, with an assumed voxel size of 1 µm."""
+    return [_layer(sand(), "image")]
+
+
+def open_nmc_slice() -> list[LayerData]:
+    """Two layers: a real NMC nano-CT slice and its phases, voxel size unknown."""
+    image, phases = nmc_slice()
+    return [_layer(image, "image"), _layer(phases, "labels", opacity=0.4)]
+
+
+def open_cycled_electrode() -> list[LayerData]:
+    """Eight layers: four synthetic scans and their true labels; only the first scan is shown."""
+    electrode = cycled_electrode()
+    truth = [_layer(state.labels, "labels", visible=False) for state in electrode.states]
+    # One grey window for all states: the eye can then compare them.
+    scans = [
+        _layer(state.image, "image", visible=index == 0, contrast_limits=(0, 255))
+        for index, state in enumerate(electrode.states)
+    ]
+    return [*scans, *truth]
+
+
+def _layer(volume: Volume, kind: str, **more: Any) -> LayerData:
+    return (volume.data, {**layer_kwargs(volume), **more}, kind)
