@@ -20,6 +20,7 @@ from qtpy.QtWidgets import (
 )
 
 from napari_battery.settings import FieldSpec, Settings, field_specs
+from napari_battery.widgets.spin import PlainSpinBox
 
 __all__ = ["SettingsForm", "remembered"]
 
@@ -80,13 +81,10 @@ class _Row(QWidget):
             )
             spin.setSingleStep(int(spec.step or 1))
         else:
-            spin = QDoubleSpinBox()
-            spin.setDecimals(4)
-            spin.setRange(
+            spin = PlainSpinBox(
                 spec.low if spec.low is not None else -_BIG,
                 spec.high if spec.high is not None else _BIG,
             )
-            spin.setStepType(QDoubleSpinBox.StepType.AdaptiveDecimalStepType)
             if spec.step:
                 spin.setStepType(QDoubleSpinBox.StepType.DefaultStepType)
                 spin.setSingleStep(spec.step)

@@ -1,0 +1,161 @@
+"""One shape that the person draws on the canvas; it shows on every slice."""
+
+from __future__ import annotations
+
+from typing import Any, Literal
+
+import numpy as np
+from napari.viewer import ViewerModel
+from numpy.typing import NDArray
+from qtpy.QtCore import QObject, QTimer, Signal
+from qtpy.QtWidgets import QWidget
+
+from napari_battery.widgets.layers import KEY
+from napari_battery.widgets.listening import listen
+from napari_battery.widgets.slices import displayed_axes, hidden_axis
+
+__all__ = ["Outline", "Shape"]
+
+Shape = Literal["rectangle", "polygon", "ellipse"]
+
+_COLOUR = "#ffb000"
+
+
+class Outline(QObject):
+    """A Shapes layer on a stack's grid that holds one shape, in voxels of that stack.
+
+    Parameters
+    ----------
+    parent : QWidget
+        With which it goes away.
+    viewer : ViewerModel
+        Where to draw.
+    name : str
+        Name of the layer.
+    """
+
+    drawn = Signal()
+    """The person finished drawing or moving the shape."""
+
+    def __init__(self, parent: QWidget, viewer: ViewerModel, name: str) -> None:
+        super().__init__(parent)
+        self._viewer, self._name = viewer, name
+        self.layer: Any = None
+        self._reference: Any = None
+        self._writing = False
+        # napari is still inside the drawing when it tells that a shape was added
+        self._later = QTimer(self)
+        self._later.setSingleShot(True)
+        self._later.timeout.connect(self._read)
+        listen(parent, self._layer_removed, viewer.layers.events.removed)
+        dims = viewer.dims.events
+        listen(parent, self._follow_slice, dims.point, dims.order, dims.ndisplay)
+
+    @property
+    def vertices(self) -> NDArray[np.float64] | None:
+        """Corners of the shape, one row each, in voxels of the stack; None if there is none."""
+        if self.layer is None or not self.layer.data:
+            return None
+        return np.asarray(self.layer.data[-1], dtype=float)
+
+    def draw(self, reference: Any, shape: Shape) -> None:
+        """Let the person draw on the stack `reference` with the tool of `shape`."""
+        self.place(reference)
+        self._viewer.dims.ndisplay = 2
+        self._viewer.layers.selection.active = self.layer
+        self.layer.mode = f"add_{shape}"
+
+    def place(self, reference: Any) -> None:
+        """Have the layer, on the grid of `reference`."""
+        if self.layer is not None and self._reference is reference:
+            self._match_grid()
+            return
+        self.remove()
+        self._reference = reference
+        self.layer = self._viewer.add_shapes(
+            None,
+            ndim=reference.ndim,
+            name=self._name,
+            face_color="transparent",
+            edge_color=_COLOUR,
+            edge_width=max(1.0, min(_shape_of(reference)[-2:]) / 200),
+            metadata={KEY: {"overlay": True}},
+        )
+        self._match_grid()
+        self.layer.events.data.connect(self._changed)
+
+    def set_shape(self, vertices: NDArray[np.float64], shape: Shape) -> None:
+        """Replace the shape, as if it had been drawn, without saying so."""
+        if self.layer is None:
+            return
+        self._writing = True
+        try:
+            mode = self.layer.mode
+            self.layer.selected_data = set()
+            self.layer.data = [(vertices, shape)]
+            self.layer.mode = mode
+        finally:
+            self._writing = False
+        self._follow_slice()
+
+    def remove(self) -> None:
+        """Take the layer out of the viewer."""
+        layer, self.layer, self._reference = self.layer, None, None
+        if layer is not None and layer in self._viewer.layers:
+            self._viewer.layers.remove(layer)
+
+    def _match_grid(self) -> None:
+        reference = self._reference
+        self.layer.units, self.layer.axis_labels = reference.units, reference.axis_labels
+        self.layer.scale, self.layer.translate = reference.scale, reference.translate
+        self.layer.rotate, self.layer.shear = reference.rotate, reference.shear
+        self.layer.affine = reference.affine
+
+    def _changed(self, event: Any) -> None:
+        if not self._writing and str(event.action).lower().endswith(("added", "changed")):
+            self._later.start(0)
+
+    def _read(self) -> None:
+        if self.layer is None or not self.layer.data:
+            return
+        if len(self.layer.data) > 1:
+            self.set_shape(np.asarray(self.layer.data[-1]), self.layer.shape_type[-1])
+        # drawing one shape is the job; what follows is moving it
+        self.layer.mode = "select"
+        self.drawn.emit()
+
+    def _follow_slice(self, event: Any = None) -> None:
+        """Move the shape along to the shown slice, where it can be seen."""
+        vertices = self.vertices
+        if vertices is None or self._writing:
+            return
+        axis = hidden_axis(self._viewer, self.layer)
+        if axis is None or np.ptp(vertices[:, axis]) > 0:
+            return  # drawn in another plane
+        shown = float(np.asarray(self.layer.world_to_data(self._viewer.dims.point))[axis])
+        if vertices[0, axis] == shown:
+            return
+        vertices = vertices.copy()
+        vertices[:, axis] = shown
+        self._writing = True
+        try:
+            mode, selected = self.layer.mode, set(self.layer.selected_data)
+            self.layer.data = [(vertices, self.layer.shape_type[-1])]
+            self.layer.mode = mode
+            self.layer.selected_data = selected
+        finally:
+            self._writing = False
+
+    def _layer_removed(self, event: Any) -> None:
+        if event.value is self.layer:
+            self.layer = self._reference = None
+        elif event.value is self._reference:
+            self.remove()
+
+    def plane(self) -> tuple[int, ...]:
+        """Axes of the stack in which the shape lies flat now."""
+        return displayed_axes(self._viewer, self.layer) if self.layer is not None else ()
+
+
+def _shape_of(layer: Any) -> tuple[int, ...]:
+    return tuple((layer.data[0] if layer.multiscale else layer.data).shape)
