@@ -1,0 +1,227 @@
+"""Compiled: the shape of particles from their padded masks (see `extract_masks`)."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from napari_battery.radial._jit import I32, I64, U8, jit
+
+__all__ = ["describe_shapes"]
+
+
+@jit
+def _pairs(m: U8, first: int, n: int, s: int, p: int, acc: U8) -> None:
+    """Add one plane's voxels, and its pairs of neighbours along 13 directions, to `acc`.
+
+    Rows of `acc`: voxels, then pairs along x, y, z, xy, xz, yz and xyz. One row takes at
+    most 4 per plane, so 60 planes fit into 8 bits; narrow numbers are what makes it fast.
+    """
+    for j in range(n):
+        i = first + j
+        acc[0, j] = np.uint8(acc[0, j] + m[i])
+    for j in range(n):
+        i = first + j
+        acc[1, j] = np.uint8(acc[1, j] + (m[i] & m[i + 1]))
+    for j in range(n):
+        i = first + j
+        acc[2, j] = np.uint8(acc[2, j] + (m[i] & m[i + s]))
+    for j in range(n):
+        i = first + j
+        acc[3, j] = np.uint8(acc[3, j] + (m[i] & m[i + p]))
+    for j in range(n):
+        i = first + j
+        acc[4, j] = np.uint8(acc[4, j] + (m[i] & m[i + s + 1]) + (m[i] & m[i + s - 1]))
+    for j in range(n):
+        i = first + j
+        acc[5, j] = np.uint8(acc[5, j] + (m[i] & m[i + p + 1]) + (m[i] & m[i + p - 1]))
+    for j in range(n):
+        i = first + j
+        acc[6, j] = np.uint8(acc[6, j] + (m[i] & m[i + p + s]) + (m[i] & m[i + p - s]))
+    for j in range(n):
+        i = first + j
+        acc[7, j] = np.uint8(
+            acc[7, j]
+            + (m[i] & m[i + p + s + 1])
+            + (m[i] & m[i + p + s - 1])
+            + (m[i] & m[i + p - s + 1])
+            + (m[i] & m[i + p - s - 1])
+        )
+
+
+@jit
+def _find(parent: I32, i: int) -> int:
+    while parent[i] != i:
+        parent[i] = parent[parent[i]]
+        i = parent[i]
+    return i
+
+
+@jit
+def _join_rows(
+    parent: I32,
+    begins: I32,
+    ends: I32,
+    a: int,
+    a_end: int,
+    b: int,
+    b_end: int,
+) -> int:
+    """Join the runs a..a_end of one row with those b..b_end of a neighbouring one."""
+    joined = 0
+    while a < a_end and b < b_end:
+        if begins[a] <= ends[b] and begins[b] <= ends[a]:
+            i = _find(parent, a)
+            j = _find(parent, b)
+            if i != j:
+                parent[i] = j
+                joined += 1
+        if ends[a] < ends[b]:
+            a += 1
+        else:
+            b += 1
+    return joined
+
+
+@jit
+def _pieces(
+    m: U8,
+    start: int,
+    bz: int,
+    by: int,
+    bx: int,
+    n_runs: int,
+    n_rows: int,
+    first: I32,
+    last: I32,
+) -> int:
+    """Number of 26-connected pieces, from the runs of all rows."""
+    parent = np.arange(n_runs).astype(np.int32)
+    begins = np.empty(n_runs, np.int32)
+    ends = np.empty(n_runs, np.int32)
+    row_of = np.zeros(bz * by + 1, np.int32)
+    r = 0
+    for row in range(bz * by):
+        row_of[row] = r
+        if n_runs == n_rows and first[row] >= 0:
+            begins[r] = first[row]
+            ends[r] = last[row] + 1
+            r += 1
+        elif first[row] >= 0:
+            base = start + row // by * (by + 1) * (bx + 1) + row % by * (bx + 1)
+            x = first[row]
+            while x <= last[row]:
+                if m[base + x]:
+                    begins[r] = x
+                    while m[base + x]:
+                        x += 1
+                    ends[r] = x
+                    r += 1
+                x += 1
+    row_of[bz * by] = r
+    pieces = n_runs
+    for row in range(bz * by):
+        a, a_end = row_of[row], row_of[row + 1]
+        if a == a_end:
+            continue
+        z, y = row // by, row % by
+        if y > 0:
+            pieces -= _join_rows(parent, begins, ends, a, a_end, row_of[row - 1], a)
+        if z > 0:
+            for dy in range(-1, 2):
+                if 0 <= y + dy < by:
+                    q = row - by + dy
+                    pieces -= _join_rows(parent, begins, ends, a, a_end, row_of[q], row_of[q + 1])
+    return pieces
+
+
+@jit
+def describe_shapes(
+    masks: U8,
+    boxes: I64,
+    starts: I64,
+    row_starts: I64,
+    acc: U8,
+    first: I32,
+    last: I32,
+    moments: I64,
+    pairs: I64,
+    pieces: I64,
+) -> None:
+    """Voxel counts, first moments, neighbour pairs, row spans and pieces of a batch.
+
+    Parameters
+    ----------
+    masks, boxes, starts
+        As `extract_masks` fills them.
+    row_starts : (n,) int64
+        Position of each particle's rows in `first` and `last`.
+    acc : (8, at least the longest plane) uint8
+        Scratch.
+    first, last : int32
+        Filled with the first and last voxel of each row, -1 where it is empty.
+    moments : (n, 4) int64
+        Filled with the number of voxels and the sums of z, y and x in the box.
+    pairs : (n, 7) int64
+        Filled with the pairs of neighbours along x, y, z, xy, xz, yz, xyz, both inside.
+    pieces : (n,) int64
+        Filled with the number of 26-connected pieces.
+    """
+    for p in range(starts.size):
+        bz = boxes[p, 3] - boxes[p, 0]
+        by = boxes[p, 4] - boxes[p, 1]
+        bx = boxes[p, 5] - boxes[p, 2]
+        stride = bx + 1
+        plane = (by + 1) * stride
+        moments[p, :] = 0
+        pairs[p, :] = 0
+        before = 0
+        acc[:, :plane] = 0
+        for z in range(bz):
+            _pairs(masks, starts[p] + z * plane, plane, stride, plane, acc)
+            if z % 60 == 59 or z == bz - 1:
+                for y in range(by):
+                    n = 0
+                    sum_x = 0
+                    for x in range(bx):
+                        n += acc[0, y * stride + x]
+                        sum_x += np.int64(acc[0, y * stride + x]) * x
+                    moments[p, 0] += n
+                    moments[p, 2] += n * y
+                    moments[p, 3] += sum_x
+                for k in range(7):
+                    n = 0
+                    for j in range(plane):
+                        n += acc[k + 1, j]
+                    pairs[p, k] += n
+                acc[:, :plane] = 0
+        n_rows = 0
+        for row in range(bz * by):
+            z = row // by
+            base = starts[p] + z * plane + (row - z * by) * stride
+            x0 = 0
+            while x0 < bx and masks[base + x0] == 0:
+                x0 += 1
+            if x0 == bx:
+                first[row_starts[p] + row] = -1
+                last[row_starts[p] + row] = -1
+                continue
+            x1 = bx - 1
+            while masks[base + x1] == 0:
+                x1 -= 1
+            first[row_starts[p] + row] = x0
+            last[row_starts[p] + row] = x1
+            n_rows += 1
+            # Exact where the row is one run; corrected below where it is not.
+            moments[p, 1] += z * (x1 - x0 + 1)
+            before += x1 - x0 + 1
+        if before != moments[p, 0]:
+            moments[p, 1] = 0
+            for z in range(bz):
+                n = 0
+                for j in range(plane):
+                    n += masks[starts[p] + z * plane + j]
+                moments[p, 1] += n * z
+        n_runs = moments[p, 0] - pairs[p, 0]
+        a = row_starts[p]
+        b = a + bz * by
+        pieces[p] = _pieces(masks, starts[p], bz, by, bx, n_runs, n_rows, first[a:b], last[a:b])

@@ -1,0 +1,96 @@
+"""Paint a column of a table onto the particles it belongs to."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from napari_battery.errors import InputError
+from napari_battery.progress import SILENT, Progress
+from napari_battery.volume import Volume
+
+__all__ = ["map_values"]
+
+_BLOCK_VOXELS = 1 << 23
+
+
+def map_values(
+    labels: Volume,
+    table: pd.DataFrame,
+    column: str,
+    progress: Progress = SILENT,
+    out: NDArray[np.float32] | None = None,
+) -> Volume:
+    """Image in which each particle has its value of a column.
+
+    Parameters
+    ----------
+    labels : Volume
+        Labels of any whole-number type, sparse or huge.
+    table : DataFrame
+        Has `label`, once each, and `column`.
+    column : str
+        A column of numbers, or true/false.
+    progress : Progress
+        Advanced per block of planes.
+    out : float32 array, optional
+        Where to write, a memory-mapped file say; same shape as `labels`.
+
+    Returns
+    -------
+    Volume
+        float32 on the grid of `labels`; NaN outside particles and for those without a row.
+
+    Raises
+    ------
+    InputError
+        If the column is missing or holds no numbers, or a label has two rows.
+    """
+    if column not in table or "label" not in table:
+        known = ", ".join(map(str, table.columns))
+        raise InputError(f"The table has no column “{column}”; it has {known}.")
+    if not (pd.api.types.is_numeric_dtype(table[column]) or table[column].dtype == bool):
+        raise InputError(f"The column “{column}” holds text; a map needs numbers.")
+    label = table["label"].to_numpy()
+    if pd.Series(label).duplicated().any():
+        raise InputError(
+            f"The table has several rows for a label, so “{column}” has no single value each."
+        )
+    order = np.argsort(label, kind="stable")
+    label, value = label[order], table[column].to_numpy(np.float64)[order].astype(np.float32)
+    paint = _painter(label, value)
+    data = np.empty(labels.shape, np.float32) if out is None else out
+    step = max(1, _BLOCK_VOXELS // max(1, int(np.prod(labels.shape[1:]))))
+    starts = range(0, labels.shape[0], step)
+    progress.begin(len(starts), f"Mapping {column}")
+    for start in starts:
+        data[start : start + step] = paint(np.asarray(labels.data[start : start + step]))
+        progress.advance()
+    return labels.like(data, f"{labels.name} {column}")
+
+
+def _painter(label: NDArray[Any], value: NDArray[np.float32]) -> Any:
+    """A function from labels to values: a look-up where labels are dense, else a search."""
+    highest = int(label[-1]) if label.size else 0
+    if highest <= max(1 << 20, 8 * label.size):
+        look_up = np.full(highest + 2, np.nan, np.float32)
+        look_up[label.astype(np.int64)] = value
+        look_up[0] = np.nan
+
+        def dense(block: NDArray[Any]) -> NDArray[np.float32]:
+            painted: NDArray[np.float32] = look_up[np.clip(block, 0, highest + 1).astype(np.int64)]
+            return painted
+
+        return dense
+
+    def sparse(block: NDArray[Any]) -> NDArray[np.float32]:
+        unique, inverse = np.unique(block, return_inverse=True)
+        place = np.minimum(np.searchsorted(label, unique), label.size - 1)
+        found = np.where((label[place] == unique) & (unique != 0), value[place], np.nan)
+        painted: NDArray[np.float32] = found.astype(np.float32)[inverse].reshape(block.shape)
+        return painted
+
+    return sparse
