@@ -39,9 +39,9 @@ class Latest(QObject):
         self._timer = QTimer(self)
         self._timer.setInterval(_POLL_MS)
         self._timer.timeout.connect(self._poll)
-        self._stops = [self._stop]
-        stops = self._stops  # not self: it is already gone when this fires
-        self.destroyed.connect(lambda: [stop.set() for stop in stops])
+        self._stops = stops = [self._stop]
+        # not self: it is already gone when this fires
+        self.destroyed.connect(lambda: stops[0].set())
 
     @property
     def busy(self) -> bool:
@@ -63,7 +63,8 @@ class Latest(QObject):
 
     def _start(self, work: Callable[[Progress], Any], on_done: Callable[[Any], None]) -> None:
         self._running, self._on_done = True, on_done
-        self._outcome = outcome = []
+        outcome: list[Any] = []
+        self._outcome = outcome
         self._stop = stop = threading.Event()
         self._stops[0] = stop
 

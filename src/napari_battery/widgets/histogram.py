@@ -95,7 +95,6 @@ class HistogramView(QWidget):
     def paintEvent(self, event: Any) -> None:  # noqa: N802 (Qt's name)
         """Draw bars, lines and the ends of the axis."""
         painter = QPainter(self)
-        painter.setRenderHint(QPainter.RenderHint.Antialiasing)
         text, strong = QColor(self.palette().color(QPalette.ColorRole.WindowText)), QColor(_CHOSEN)
         faint = QColor(text)
         faint.setAlpha(110)

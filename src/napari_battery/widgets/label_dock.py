@@ -291,6 +291,7 @@ class LabelDock(QWidget):
         self.preview_box.setChecked(False)
         self.preview_box.blockSignals(False)
         self.preview.hide()
+        self._look_later()
 
     def showEvent(self, event: Any) -> None:  # noqa: N802 (Qt's name)
         """Bring the preview back."""

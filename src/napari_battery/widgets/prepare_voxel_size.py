@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import Any
 
 from napari.viewer import ViewerModel
@@ -110,16 +111,14 @@ class VoxelSizeForm(QWidget):
             self.message.say("Tick at least one layer in the list above.", "error")
             return
         size = self.size_um()
-        number = (
-            f"{size[2]:.5g}" if self.linked.isChecked() else " × ".join(f"{s:.5g}" for s in size)
-        )
+        edges = size[2:] if self.linked.isChecked() else size
+        number = " × ".join(f"{edge:.5g}" for edge in edges)
         source = f"assumed {number} µm" if self.assumed.isChecked() else "typed in"
         restorers = []
         try:
             for layer in layers:
-                restorers.append(
-                    self._keeping_slice(lambda lr=layer: set_voxel_size(lr, size, source))
-                )
+                change = partial(set_voxel_size, layer, size, source)
+                restorers.append(self._keeping_slice(change))
         except InputError as problem:
             for restore in reversed(restorers):
                 restore()

@@ -23,8 +23,5 @@ class PlainSpinBox(QDoubleSpinBox):
 
     def textFromValue(self, value: float) -> str:  # noqa: N802 (Qt's name)
         """The number as people write it."""
-        return (
-            f"{value:.{self.decimals()}f}".rstrip("0").rstrip(".")
-            if self.decimals()
-            else f"{value:.0f}"
-        )
+        text = f"{value:.{self.decimals()}f}"
+        return text.rstrip("0").rstrip(".") if "." in text else text
