@@ -1,0 +1,25 @@
+"""Figures from tables: the same in docks, on the command line and in reports.
+
+Every function returns a `Plot`: the figure and the numbers it shows. matplotlib is
+imported when a figure is made, not before.
+"""
+
+from napari_battery.plots.distributions import core_histogram, size_distribution
+from napari_battery.plots.profile import radial_profile
+from napari_battery.plots.saving import save_plot
+from napari_battery.plots.style import PAPER, Plot, Style, theme_style
+from napari_battery.plots.value_map import map_figure, map_legend, map_slice
+
+__all__ = [
+    "PAPER",
+    "Plot",
+    "Style",
+    "core_histogram",
+    "map_figure",
+    "map_legend",
+    "map_slice",
+    "radial_profile",
+    "save_plot",
+    "size_distribution",
+    "theme_style",
+]
