@@ -11,7 +11,35 @@ from typing import Any
 
 import numba
 
-__all__ = ["flood", "peaks", "start_flood"]
+__all__ = ["count_levels", "flood", "peaks", "sort_levels", "start_flood"]
+
+
+@numba.njit(cache=True, nogil=True)
+def count_levels(levels: Any, counts: Any) -> None:
+    """Add the number of voxels of each level above 0 to `counts`."""
+    for level in levels:
+        if level > 0:
+            counts[level] += 1
+
+
+@numba.njit(cache=True, nogil=True)
+def sort_levels(levels: Any, starts: Any, order: Any) -> None:
+    """Sort the inside voxels by falling level; equal ones stay in z, y, x order.
+
+    Parameters
+    ----------
+    levels : (n,) uint16 array
+        Levels, 0 outside.
+    starts : (n_levels,) int64 array
+        Where in `order` each level begins; used up.
+    order : (m,) integer array
+        Receives the indices of all voxels above level 0.
+    """
+    for i in range(len(levels)):
+        level = levels[i]
+        if level > 0:
+            order[starts[level]] = i
+            starts[level] += 1
 
 
 @numba.njit(cache=True, nogil=True)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from typing import Any
 
 import numpy as np
@@ -21,6 +20,7 @@ __all__ = [
 ]
 
 _BINS = 4096
+_PART = 2**18
 
 
 def threshold_value(image: Volume, settings: LabelSettings = LabelSettings()) -> float:  # noqa: B008
@@ -178,7 +178,6 @@ def smoothed_distance(
         np.ascontiguousarray(mask),
         anisotropy=spacing,
         black_border=False,
-        parallel=min(4, os.cpu_count() or 1),
     )
     # A volume without background has no surface; edt then answers infinity.
     distance[~np.isfinite(distance)] = float(max(mask.shape))
@@ -202,10 +201,13 @@ def _histogram(image: Volume) -> tuple[NDArray[np.float64], NDArray[np.float64]]
         flat = flat.view(np.uint8)
     if flat.dtype.kind in "ui" and flat.dtype.itemsize <= 2:
         low = int(np.iinfo(flat.dtype).min)
-        # Signed levels are shifted to count from 0.
-        shifted = flat if low == 0 else (flat.astype(np.int32) - low)
-        counts = np.bincount(shifted)
-        values = np.arange(len(counts), dtype=float) + low
+        n_levels = int(np.iinfo(flat.dtype).max) - low + 1
+        counts = np.zeros(n_levels, np.int64)
+        # In parts: bincount widens its input to eight bytes per voxel.
+        for start in range(0, flat.size, _PART):
+            part = flat[start : start + _PART].astype(np.intp)
+            counts += np.bincount(part - low, minlength=n_levels)
+        values = np.arange(n_levels, dtype=float) + low
     else:
         finite = flat[np.isfinite(flat)] if flat.dtype.kind == "f" else flat
         if finite.size == 0 or finite.min() == finite.max():

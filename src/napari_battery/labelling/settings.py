@@ -55,7 +55,7 @@ class LabelSettings(Settings):
         step=0.5,
     )
     marker_depth_voxels: float = setting(
-        0.75,
+        0.5,
         "How far the distance map must dip between two centres for them to be two particles; "
         "more gives fewer.",
         title="Marker depth",

@@ -41,15 +41,16 @@ def find_markers(
     int32 array
         0, and 1 … n at the markers' voxels, numbered by z, y, x.
     """
-    from napari_battery.labelling._flood import peaks
+    from napari_battery.labelling._flood import count_levels, peaks, sort_levels
 
     levels, per_voxel = _levels(distance, mask)
     flat = levels.ravel()
     index = _index_type(flat.size)
-    inside = np.flatnonzero(flat).astype(index, copy=False)
-    # A stable sort of uint16 is a radix sort: linear, and ties stay in z, y, x order.
-    order = inside[np.argsort(np.uint16(65535) - flat[inside], kind="stable")]
-    del inside
+    counts = np.zeros(65536, np.int64)
+    count_levels(flat, counts)
+    order = np.empty(int(counts.sum()), index)
+    starts = np.cumsum(counts[::-1])[::-1] - counts
+    sort_levels(flat, starts, order)
     parent = np.full(flat.size, -1, index)
     is_peak = np.zeros(flat.size, bool)
     strides = _strides(levels)
@@ -120,6 +121,7 @@ def watershed(
     while top > 0:
         top = int(flood(flat, labels, strides, following, first, last, top, _CHUNK))
         progress.advance()
+    del following
     return np.ascontiguousarray(padded[inner])
 
 
