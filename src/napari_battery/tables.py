@@ -85,6 +85,12 @@ COLUMNS: dict[str, Column] = {
     "delta_core_mean": Column(
         "ΔĪ_prist", _GREY, "Change of the core mean since the reference state"
     ),
+    "state": Column("State", "", "Name of the state of charge"),
+    "n": Column("Particles", "", "Number of particles"),
+    "ses_mean": Column("SES of the mean", _GREY, "Sampling error of the mean, σ/√n"),
+    "delta": Column("Mean ΔĪ_prist", _GREY, "Mean over particles of the change of the core mean"),
+    "ses_delta": Column("SES of mean ΔĪ_prist", _GREY, "Sampling error of that mean, σ/√n"),
+    "true_delta": Column("True mean ΔĪ_prist", _GREY, "What a synthetic sample was given"),
 }
 
 PARTICLES_3D = (
