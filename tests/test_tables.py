@@ -58,6 +58,11 @@ def test_round_trip_is_exact(tmp_path: Path) -> None:
     )
 
 
+def test_notes_are_texts_also_where_all_are_empty(tmp_path: Path) -> None:
+    write_table(tmp_path / "t.csv", pd.DataFrame({"label": [1, 2], "note": ["", ""]}))
+    assert list(read_table(tmp_path / "t.csv")["note"]) == ["", ""]
+
+
 @given(st.text(alphabet=st.sampled_from("=+-@\t\ra1,\"'\n"), min_size=1, max_size=6))
 def test_no_cell_runs_as_a_formula(text: str) -> None:
     import tempfile

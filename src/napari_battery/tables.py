@@ -160,5 +160,6 @@ def read_table(path: str | os.PathLike[str]) -> pd.DataFrame:
         raise InputError(f"Cannot read the table {path}: {error}") from error
     for name in ("note", "reason"):
         if name in table:
-            table[name] = table[name].fillna("").astype(str)
+            # a column of nothing but empty cells reads as numbers
+            table[name] = table[name].astype(object).where(table[name].notna(), "")
     return table

@@ -10,6 +10,7 @@ from qtpy.QtCore import Signal
 from qtpy.QtWidgets import QComboBox, QSizePolicy, QWidget
 
 from napari_battery.widgets.layers import is_overlay
+from napari_battery.widgets.listening import listen
 
 __all__ = ["LayerChooser"]
 
@@ -47,20 +48,11 @@ class LayerChooser(QComboBox):
         self.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Fixed)
         self._layers: list[Layer] = []
         events = viewer.layers.events
-        for emitter in (events.inserted, events.removed, events.reordered, events.renamed):
-            emitter.connect(self.refresh)
-        self.destroyed.connect(self._disconnect(events))
+        listen(
+            self, self.refresh, events.inserted, events.removed, events.reordered, events.renamed
+        )
         self.currentIndexChanged.connect(lambda _: self.layer_changed.emit())
         self.refresh()
-
-    def _disconnect(self, events: Any) -> Any:
-        refresh = self.refresh
-
-        def disconnect() -> None:
-            for emitter in (events.inserted, events.removed, events.reordered, events.renamed):
-                emitter.disconnect(refresh)
-
-        return disconnect
 
     @property
     def layer(self) -> Any:

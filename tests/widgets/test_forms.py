@@ -1,0 +1,81 @@
+from __future__ import annotations
+
+from typing import Literal
+
+import pytest
+from pydantic import model_validator
+from pytestqt.qtbot import QtBot
+from qtpy.QtWidgets import QLabel
+
+from napari_battery.labelling import LabelSettings
+from napari_battery.radial import RadialSettings
+from napari_battery.settings import Settings, setting
+from napari_battery.widgets.forms import SettingsForm
+
+
+class Example(Settings):
+    """One field of every kind, and a rule between two of them."""
+
+    count: int = setting(5, "How many.", unit="layers", ge=0, le=10)
+    size: float | None = setting(None, "How large.", unit="µm", gt=0)
+    method: Literal["otsu", "manual"] = setting("otsu", "Which.")
+    fill: bool = setting(True, "Whether.")
+    name: str = setting("a", "Called what.")
+
+    @model_validator(mode="after")
+    def _together(self) -> Example:
+        if self.method == "manual" and self.size is None:
+            raise ValueError("a manual method needs a size")
+        return self
+
+
+@pytest.fixture
+def form(qtbot: QtBot) -> SettingsForm[Example]:
+    widget = SettingsForm(Example)
+    qtbot.addWidget(widget)
+    widget.show()
+    return widget
+
+
+def test_it_starts_with_the_defaults_and_shows_units(form: SettingsForm[Example]) -> None:
+    assert form.value() == Example()
+    tips = [label.toolTip() for label in form.findChildren(QLabel) if label.text() == "Count"]
+    assert tips == ["How many. (layers)"]
+
+
+def test_what_is_set_comes_back(form: SettingsForm[Example]) -> None:
+    settings = Example(count=3, size=0.125, method="manual", fill=False, name="b")
+    form.set_value(settings)
+    assert form.value() == settings
+    form.reset()
+    assert form.value() == Example()
+
+
+def test_it_is_remembered(form: SettingsForm[Example], qtbot: QtBot) -> None:
+    form.set_value(Example(count=7, size=2))
+    again = SettingsForm(Example)
+    qtbot.addWidget(again)
+    assert again.value() == Example(count=7, size=2)
+
+
+def test_fields_that_do_not_go_together_are_said_and_not_remembered(
+    form: SettingsForm[Example], qtbot: QtBot
+) -> None:
+    form.rows["method"].set_value("manual")
+    said = [label.text() for label in form.findChildren(QLabel) if label.isVisible()]
+    assert any("needs a size" in text for text in said)
+    again = SettingsForm(Example)
+    qtbot.addWidget(again)
+    assert again.value() == Example()
+
+
+def test_the_range_is_the_model_s(form: SettingsForm[Example]) -> None:
+    form.rows["count"].set_value(99)
+    assert form.value().count == 10
+
+
+@pytest.mark.parametrize("model", [RadialSettings, LabelSettings])
+def test_every_model_has_a_form(model: type[Settings], qtbot: QtBot) -> None:
+    form = SettingsForm(model)
+    qtbot.addWidget(form)
+    assert form.value() == model()
