@@ -106,7 +106,7 @@ def grains(shape, inside, seed=0, contrast=74.0):
 
 @pytest.mark.parametrize("contrast", [74.0, -74.0])
 def test_electrode_is_told_from_air_and_keeps_its_pores(contrast):
-    shape = (80, 90, 100)
+    shape = (80, 87, 100)
     slab = np.zeros(shape, bool)
     slab[22:62] = True
     grey, solid = grains(shape, slab, contrast=contrast)
@@ -129,7 +129,7 @@ def test_an_image_without_air_is_inside_as_a_whole():
 
 
 def test_a_coarser_grid_finds_the_same_electrode(monkeypatch):
-    shape = (80, 90, 101)
+    shape = (80, 87, 101)
     slab = np.zeros(shape, bool)
     slab[22:62] = True
     grey, _ = grains(shape, slab)

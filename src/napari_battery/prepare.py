@@ -1,4 +1,4 @@
-"""Making a stack ready: crop to a box, keep a region, convert its type."""
+"""Making a stack ready: crop to a box, convert its type (regions: `regions.py`)."""
 
 from __future__ import annotations
 
@@ -14,28 +14,10 @@ from napari_battery.errors import InputError
 from napari_battery.io.lazy import LazyArray, Window
 from napari_battery.progress import SILENT, Progress
 from napari_battery.provenance import provenance
-from napari_battery.regions import (
-    ElectrodeRegionSettings,
-    box_region,
-    cylinder_region,
-    electrode_region,
-    polygon_region,
-)
 from napari_battery.settings import Settings, setting
 from napari_battery.volume import Volume
 
-__all__ = [
-    "Box",
-    "ConvertSettings",
-    "ElectrodeRegionSettings",
-    "box_region",
-    "convert_dtype",
-    "crop",
-    "cylinder_region",
-    "electrode_region",
-    "grey_limits",
-    "polygon_region",
-]
+__all__ = ["Box", "ConvertSettings", "convert_dtype", "crop", "grey_limits"]
 
 Box = Sequence[tuple[int, int]]
 """First voxel and the one after the last, per axis."""
