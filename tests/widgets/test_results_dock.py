@@ -46,7 +46,7 @@ def run(dock: ResultsDock, which: str, folder: Path, qtbot: QtBot) -> None:
 def test_yesterday_s_sitting_comes_back(viewer: ViewerModel, tmp_path: Path, qtbot: QtBot) -> None:
     dock = ResultsDock(viewer)
     qtbot.addWidget(dock)
-    assert "1 analyses, 2 layers (1 linked" in dock.contents.text()
+    assert "analyses: 1; layers: 2, of which 1 linked" in dock.contents.text()
     run(dock, "saver", tmp_path / "results", qtbot)
     assert "Saved" in dock.saver.message.text()
 

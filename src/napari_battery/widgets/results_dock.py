@@ -80,9 +80,9 @@ class ResultsDock(QWidget):
         written = [layer.volume for layer in layers if not layer.in_file]
         size = sum(v.dtype.itemsize * math.prod(v.shape) for v in written) / 2**20
         self.contents.setText(
-            f"This window: {len(sitting.analyses)} analyses, {len(layers)} layers "
-            f"({len(layers) - len(written)} linked to their files, "
-            f"{len(written)} to be written: {size:,.0f} MiB). Maps are made again from the tables."
+            f"In this window: radial analyses: {len(sitting.analyses)}; layers: {len(layers)}, "
+            f"of which {len(layers) - len(written)} linked to their files and "
+            f"{len(written)} written ({size:,.0f} MiB). Maps are made again from the tables."
         )
 
     def _browse(self) -> None:
