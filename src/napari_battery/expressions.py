@@ -50,15 +50,15 @@ _COMPARISONS: dict[type[ast.cmpop], Callable[[Any, Any], Any]] = {
 _INSTEAD = {ast.BitAnd: "and", ast.BitOr: "or", ast.Invert: "not"}
 
 
-def matching(text: str, table: pd.DataFrame) -> NDArray[np.bool_]:
+def matching(text: str, table: pd.DataFrame | Mapping[str, NDArray[Any]]) -> NDArray[np.bool_]:
     """Which rows of a table fulfil a condition.
 
     Parameters
     ----------
     text : str
         Condition such as ``volume_um3 > 50 and not touches_border``; see `evaluate`.
-    table : DataFrame
-        Table whose column names the condition may use.
+    table : DataFrame, or mapping of str to (n,) array
+        Table whose column names the condition may use; see `column_array` for the arrays.
 
     Returns
     -------
@@ -69,7 +69,8 @@ def matching(text: str, table: pd.DataFrame) -> NDArray[np.bool_]:
     InputError
         If the text cannot be understood, or gives something else than yes or no.
     """
-    columns = _LazyColumns(table)
+    columns = _LazyColumns(table) if isinstance(table, pd.DataFrame) else table
+    n = len(table) if isinstance(table, pd.DataFrame) else len(next(iter(table.values()), ()))
     found = evaluate(text, columns)
     if found.dtype.kind != "b":
         what = "numbers" if found.dtype.kind in "iuf" else "text"
@@ -77,7 +78,7 @@ def matching(text: str, table: pd.DataFrame) -> NDArray[np.bool_]:
             f"“{text.strip()}” gives {what}; a condition is needed, "
             f"such as “{_example(list(columns))}”."
         )
-    return np.array(np.broadcast_to(found, (len(table),)))
+    return np.array(np.broadcast_to(found, (n,)))
 
 
 def evaluate(text: str, columns: Mapping[str, NDArray[Any]]) -> NDArray[Any]:

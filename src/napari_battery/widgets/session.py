@@ -20,6 +20,9 @@ from napari_battery.radial import RadialResult, core_table
 
 __all__ = ["Analysis", "Session"]
 
+_SPARSE = 5
+"""Missing labels per label up to which the features hold a row for each."""
+
 _CORE = ("core_mean", "core_std", "core_voxels")
 
 
@@ -109,9 +112,17 @@ class Session:
         if analysis.labels is not None:
             for name in ("paint", "labels_update", "data"):
                 getattr(analysis.labels.events, name).connect(self._labels_edited)
-            self.refresh_features(analysis)
         self.analyses_changed.emit()
         self.look_at(analysis)
+
+    def remove(self, analysis: Analysis) -> None:
+        """Forget an analysis; its layers stay. The one added last is looked at instead."""
+        if analysis not in self.analyses:
+            return
+        self.analyses.remove(analysis)
+        self.analyses_changed.emit()
+        if analysis is self.current:
+            self.look_at(self.analyses[-1] if self.analyses else None)
 
     def look_at(self, analysis: Analysis | None) -> None:
         """Make an analysis the current one."""
@@ -121,6 +132,8 @@ class Session:
         if analysis is not None and self.selection:
             known = set(analysis.particles["label"])
             self.selection = tuple(label for label in self.selection if label in known)
+        if analysis is not None:
+            self.refresh_features(analysis)
         self.current_changed.emit()
 
     def select(self, labels: Iterable[int], source: object = None, *, focus: bool = False) -> None:
@@ -143,15 +156,18 @@ class Session:
     def refresh_features(self, analysis: Analysis) -> None:
         """Mirror the particle table in ``labels.features``, keyed by ``index``.
 
-        Its first row is NaN for the background: napari's own table and its label tooltips
-        take the row position for the label where the labels are 1 to n.
+        Of several analyses of the same labels it is the one looked at.
+        napari's own table takes a row's place for its label, so there is a row (of NaN) for
+        the background and, unless the labels are very sparse, for each label that is missing.
         """
         layer = analysis.labels
         if layer is None:
             return
-        table = analysis.particles.rename(columns={"label": "index"})
-        background = pd.DataFrame({"index": [0]}).reindex(columns=table.columns)
-        layer.features = pd.concat([background, table], ignore_index=True)
+        table = analysis.particles.set_index("label")
+        last = int(table.index.max()) if len(table) else 0
+        dense = last <= _SPARSE * len(table) + 1000
+        rows = range(last + 1) if dense else [0, *table.index]
+        layer.features = table.reindex(rows).rename_axis("index").reset_index()
 
     def mark_stale(self, layer: Layer, why: str) -> None:
         """Mark every analysis of `layer` as no longer fitting it."""

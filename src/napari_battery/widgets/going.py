@@ -1,0 +1,88 @@
+"""Where a particle is, and bringing the view to it."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+from napari.layers import Labels
+from numpy.typing import NDArray
+
+from napari_battery.widgets.session import Analysis, Session
+
+__all__ = ["bounding_boxes", "go_to"]
+
+_TINY_PX = 14.0
+_READABLE_PX = 80.0
+
+
+def go_to(session: Session, label: int) -> None:
+    """Centre the view on a particle of the current analysis, in its middle slice.
+
+    The zoom stays, but where the particle is too small on the screen to be seen.
+    """
+    analysis, viewer = session.current, session.viewer
+    if analysis is None or analysis.labels is None or viewer is None:
+        return
+    layer = analysis.labels
+    place = _middle(analysis, layer, label)
+    if place is None:
+        return
+    centre, edges = place
+    world = np.asarray(layer.data_to_world(centre), dtype=np.float64)
+    dims = viewer.dims
+    offset = dims.ndim - len(world)
+    hidden = [axis for axis in dims.not_displayed if axis >= offset]
+    if hidden:
+        dims.set_point(hidden, [world[axis - offset] for axis in hidden])
+    shown = [axis for axis in dims.displayed if axis >= offset]
+    camera = _camera(viewer)
+    middle = np.array(camera.center, dtype=np.float64)
+    middle[-len(shown) :] = [world[axis - offset] for axis in shown]
+    camera.center = tuple(middle)
+    size = np.linalg.norm(np.asarray(layer.data_to_world(centre + edges)) - world)
+    if 0 < size * camera.zoom < _TINY_PX:
+        camera.zoom = _READABLE_PX / size
+
+
+def bounding_boxes(analysis: Analysis, labels: tuple[int, ...]) -> NDArray[np.int64] | None:
+    """Boxes of particles in voxels, from the table: (n, ndim, 2), half open.
+
+    None where the table does not know them for certain (labels were edited since).
+    """
+    table = analysis.particles
+    layer = analysis.labels
+    if layer is None or analysis.stale:
+        return None
+    axes = "zyx"[-layer.ndim :]
+    columns = [f"bbox_{axis}{end}" for axis in axes for end in "01"]
+    if not set(columns) <= set(table.columns):
+        return None
+    rows = np.flatnonzero(np.isin(table["label"].to_numpy(), np.array(labels)))
+    boxes = table[columns].to_numpy()[rows]
+    if not len(rows) or not np.isfinite(boxes.astype(np.float64)).all():
+        return None
+    return boxes.astype(np.int64).reshape(len(rows), layer.ndim, 2)
+
+
+def _middle(
+    analysis: Analysis, layer: Labels, label: int
+) -> tuple[NDArray[np.float64], NDArray[np.float64]] | None:
+    """Centre of a particle in voxels, in a slice that cuts it, and its edge lengths."""
+    data: Any = layer.data[0] if getattr(layer, "multiscale", False) else layer.data
+    boxes = bounding_boxes(analysis, (label,))
+    box = np.array([(0, n) for n in data.shape]) if boxes is None else boxes[0]
+    crop = np.asarray(data[tuple(slice(a, b) for a, b in box)])
+    found = np.argwhere(crop == label)
+    if not len(found):
+        return None
+    centre = found.mean(axis=0)
+    if len(centre) == 3:  # the middle slice of a bent particle may miss it
+        slices = np.unique(found[:, 0])
+        centre[0] = slices[np.argmin(np.abs(slices - centre[0]))]
+    return centre + box[:, 0], np.ptp(found, axis=0) + 1.0
+
+
+def _camera(viewer: Any) -> Any:
+    scene = getattr(viewer, "scene", None)  # napari 0.9 moved it
+    return viewer.camera if scene is None else scene.camera
