@@ -63,3 +63,9 @@ def test_like_keeps_the_place_and_drops_the_file() -> None:
     other = volume.like(np.ones((2, 2)), "b")
     assert (other.voxel_size_um, other.origin_um) == ((1, 2), (3, 4))
     assert (other.name, other.path) == ("b", None)
+
+
+def test_what_is_made_from_synthetic_data_stays_synthetic() -> None:
+    volume = Volume(np.zeros((2, 2)), metadata={"synthetic": True, "made": {"step": "label"}})
+    assert volume.like(np.ones((2, 2)), "b").metadata == {"synthetic": True}
+    assert volume.like(np.ones((2, 2)), "b", metadata={"a": 1}).metadata == {"a": 1}

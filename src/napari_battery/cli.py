@@ -14,6 +14,7 @@ from napari_battery import __version__
 from napari_battery.errors import InputError
 from napari_battery.files import atomic_path, write_json
 from napari_battery.labelling.settings import LabelSettings
+from napari_battery.maps import MapSettings
 from napari_battery.options import add_settings, settings_from
 from napari_battery.progress import Cancelled, Progress
 from napari_battery.radial.settings import RadialSettings
@@ -84,6 +85,7 @@ def _parser() -> argparse.ArgumentParser:
     show.add_argument("--column", metavar="NAME", required=True)
     show.add_argument("-o", "--output", metavar="FILE", type=Path, required=True)
     _add_reading(show)
+    add_settings(show, MapSettings)
 
     demo = _step(steps, "demo", _demo, "do the whole job on the sample data")
     demo.add_argument(
@@ -205,6 +207,7 @@ def _map(options: argparse.Namespace, progress: Progress) -> dict[str, Any]:
     from napari_battery.radial import map_values
     from napari_battery.tables import read_table
 
+    settings = settings_from(options, MapSettings)
     labels = _read(options.labels, options)
     table = read_table(options.table)
     output: Path = options.output
@@ -212,10 +215,10 @@ def _map(options: argparse.Namespace, progress: Progress) -> dict[str, Any]:
         raise InputError(f"A map is written as a TIFF; {output.name} does not end in .tif.")
     _check_target(output)
     values = map_values(labels, table, options.column, progress)
-    made = provenance("map", None, [labels])
-    made["settings"] = {"table": str(options.table), "column": options.column}
+    made = provenance("map", settings, [labels])
+    made |= {"table": str(options.table), "column": options.column}
     values = replace(values, metadata={**values.metadata, "made": made})
-    figure, _ = map_figure(values, options.column)
+    figure, _ = map_figure(values, options.column, settings)
     picture = output.with_suffix(".png")
     with atomic_path(picture) as temporary:
         figure.savefig(temporary, format="png", dpi=200)

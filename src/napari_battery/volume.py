@@ -126,8 +126,13 @@ class Volume:
         return replace(self, voxel_size_um=voxel_size_um, voxel_size_source=source)
 
     def like(self, data: Any, name: str, **changes: Any) -> Volume:
-        """A result on the same grid: other data and name, same place in the world."""
-        return replace(self, data=data, name=name, path=None, metadata={}, **changes)
+        """A result on the same grid: other data and name, same place in the world.
+
+        Of the metadata only ``synthetic`` is kept: what is made from made-up data stays so.
+        """
+        kept = {k: v for k, v in self.metadata.items() if k == "synthetic"}
+        changes = {"metadata": kept, **changes}
+        return replace(self, data=data, name=name, path=None, **changes)
 
     def world_affine(self) -> NDArray[np.float64]:
         """Matrix (ndim + 1 square) from voxel indices to world coordinates in µm.
