@@ -30,10 +30,14 @@ class RawSettings(Settings):
     )
     header_bytes: int = setting(0, "Bytes before the first voxel", unit="bytes", ge=0)
     voxel_size_um: float | None = setting(
-        None, "Edge length of a voxel; empty if unknown", unit="µm", gt=0
+        None, "Edge length of a voxel; empty if unknown", title="Voxel size", unit="µm", gt=0
     )
     slice_spacing_um: float | None = setting(
-        None, "Distance of slices where it differs from the voxel size", unit="µm", gt=0
+        None,
+        "Distance of slices where it differs from the voxel size",
+        title="Slice spacing",
+        unit="µm",
+        gt=0,
     )
 
 

@@ -14,7 +14,7 @@ from napari_battery.volume import Volume
 
 __all__ = ["GreySample", "sample_grey"]
 
-_VOXELS = 2_000_000
+_VOXELS = 4_000_000
 _PLANES = 24
 _BINS = 256
 
@@ -67,7 +67,7 @@ class GreySample:
 
 
 def sample_grey(volume: Volume, progress: Progress = SILENT) -> GreySample:
-    """Grey values of a volume inside its region, at most about two million of them.
+    """Grey values of a volume inside its region, at most about four million of them.
 
     Whole planes spread over the first axis are read, so that a stack on the disk is read
     in few places; within them voxels are taken on a regular grid.

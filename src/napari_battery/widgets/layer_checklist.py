@@ -3,13 +3,22 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from functools import partial
 from typing import Any
+from weakref import ref
 
 from napari.layers import Image, Labels, Layer
 from napari.viewer import ViewerModel
-from qtpy.QtCore import Qt, QTimer, Signal
-from qtpy.QtWidgets import QAbstractItemView, QListWidget, QListWidgetItem, QWidget
+from qtpy.QtCore import QSize, Qt, QTimer, Signal
+from qtpy.QtWidgets import (
+    QAbstractItemView,
+    QCheckBox,
+    QListWidget,
+    QListWidgetItem,
+    QWidget,
+)
 
+from napari_battery.volume import AXES
 from napari_battery.widgets.layers import is_overlay
 from napari_battery.widgets.listening import listen
 from napari_battery.widgets.voxel_size import describe_voxel_size
@@ -39,11 +48,14 @@ class LayerChecklist(QListWidget):
         self.setToolTip("Tick the layers that the steps below are to work on")
         self.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
         self.setSelectionMode(QAbstractItemView.SelectionMode.NoSelection)
-        self.setSpacing(2)
+        # napari's lists have the colour of an empty box, which then cannot be seen
+        self.setStyleSheet(
+            "QListWidget { background-color: transparent; "
+            "border: 1px solid rgba(128, 128, 128, 90); border-radius: 2px }"
+        )
         self._timer = QTimer(self)
         self._timer.setSingleShot(True)
         self._timer.timeout.connect(self.refresh)
-        self.itemChanged.connect(self._box_clicked)
         events = viewer.layers.events
         listen(self, self._later, events.inserted, events.removed, events.reordered, events.renamed)
         self.destroyed.connect(lambda: self._watch(()))
@@ -68,24 +80,20 @@ class LayerChecklist(QListWidget):
         """Read the layer list again."""
         offered = self._offered()
         self._ticked = [layer for layer in self._ticked if layer in offered]
-        if not self._ticked and offered:
-            self._ticked = [offered[-1]]
+        new = [layer for layer in offered if layer not in self._watched]
+        if not self._ticked and new:
+            self._ticked = new[-1:]
         self._watch(offered)
-        self.blockSignals(True)
         self.clear()
+        row = self.fontMetrics().height() * 2
         for layer in reversed(offered):
-            data = layer.data[0] if layer.multiscale else layer.data
-            shape = "×".join(str(n) for n in data.shape)
-            item = QListWidgetItem(f"{layer.name}\n{shape} · {describe_voxel_size(layer)}")
-            kind = "labels" if isinstance(layer, Labels) else "image"
-            item.setToolTip(f"{item.text()}\n{kind} of {data.dtype}, axes z, y, x")
-            item.setFlags(Qt.ItemFlag.ItemIsEnabled | Qt.ItemFlag.ItemIsUserCheckable)
-            ticked = layer in self._ticked
-            item.setCheckState(Qt.CheckState.Checked if ticked else Qt.CheckState.Unchecked)
+            box = self._box(layer)
+            item = QListWidgetItem()
+            row = box.sizeHint().height() + 6
+            item.setSizeHint(QSize(0, row))
             self.addItem(item)
-        self.blockSignals(False)
-        row = self.sizeHintForRow(0) + 4 if offered else self.fontMetrics().height() * 2
-        self.setFixedHeight(row * min(max(len(offered), 1), _ROWS_SHOWN) + 8)
+            self.setItemWidget(item, box)
+        self.setFixedHeight(row * min(max(len(offered), 1), _ROWS_SHOWN) + 6)
         self.changed.emit()
 
     def _offered(self) -> list[Layer]:
@@ -110,13 +118,23 @@ class LayerChecklist(QListWidget):
     def _later(self, event: Any = None) -> None:
         self._timer.start(0)  # one change of voxel size is several events
 
-    def _box_clicked(self) -> None:
-        rows = list(reversed(self._offered()))
-        if len(rows) != self.count():
-            return  # a refresh is due already
-        self._ticked = [
-            layer
-            for index, layer in enumerate(rows)
-            if self.item(index).checkState() == Qt.CheckState.Checked
-        ]
+    def _box(self, layer: Any) -> QCheckBox:
+        data = layer.data[0] if layer.multiscale else layer.data
+        shape = "×".join(str(n) for n in data.shape)
+        # a lone & would underline the letter after it
+        name = layer.name.replace("&", "&&")
+        box = QCheckBox(f"{name}\n{shape} · {describe_voxel_size(layer)}")
+        kind = "labels" if isinstance(layer, Labels) else "image"
+        axes = ", ".join(AXES[-layer.ndim :])
+        box.setToolTip(
+            f"{layer.name}\n{kind} of {data.dtype}, {shape} voxels ({axes})\n"
+            f"{describe_voxel_size(layer)}"
+        )
+        box.setChecked(layer in self._ticked)
+        box.toggled.connect(partial(self._toggled, ref(layer)))
+        return box
+
+    def _toggled(self, layer: Any, ticked: bool) -> None:
+        chosen = [other for other in self._ticked if other is not layer()]
+        self._ticked = [*chosen, layer()] if ticked else chosen
         self.changed.emit()

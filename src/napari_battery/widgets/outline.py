@@ -1,4 +1,4 @@
-"""One shape that the person draws on the canvas; it shows on every slice."""
+"""A shape that the person draws on the canvas: one for all slices, or one on each of some."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ _COLOUR = "#ffb000"
 
 
 class Outline(QObject):
-    """A Shapes layer on a stack's grid that holds one shape, in voxels of that stack.
+    """A Shapes layer on a stack's grid that holds a shape, in voxels of that stack.
 
     Parameters
     ----------
@@ -32,14 +32,19 @@ class Outline(QObject):
         Where to draw.
     name : str
         Name of the layer.
+    per_slice : bool
+        Whether each slice keeps the shape drawn on it; otherwise there is one shape, which
+        goes along to the slice that is shown.
     """
 
     drawn = Signal()
     """The person finished drawing or moving the shape."""
 
-    def __init__(self, parent: QWidget, viewer: ViewerModel, name: str) -> None:
+    def __init__(
+        self, parent: QWidget, viewer: ViewerModel, name: str, *, per_slice: bool = False
+    ) -> None:
         super().__init__(parent)
-        self._viewer, self._name = viewer, name
+        self._viewer, self._name, self._per_slice = viewer, name, per_slice
         self.layer: Any = None
         self._reference: Any = None
         self._writing = False
@@ -57,6 +62,15 @@ class Outline(QObject):
         if self.layer is None or not self.layer.data:
             return None
         return np.asarray(self.layer.data[-1], dtype=float)
+
+    @property
+    def by_slice(self) -> dict[int, NDArray[np.float64]]:
+        """Corners (y, x) of the shape on each slice that has one, the latest of each."""
+        shapes = [] if self.layer is None else self.layer.data
+        return {
+            round(float(corners[0, 0])) if corners.shape[1] == 3 else 0: corners[:, -2:]
+            for corners in map(np.asarray, shapes)
+        }
 
     def draw(self, reference: Any, shape: Shape) -> None:
         """Let the person draw on the stack `reference` with the tool of `shape`."""
@@ -79,6 +93,9 @@ class Outline(QObject):
             face_color="transparent",
             edge_color=_COLOUR,
             edge_width=max(1.0, min(_shape_of(reference)[-2:]) / 200),
+            units=reference.units,
+            axis_labels=reference.axis_labels,
+            scale=reference.scale,
             metadata={KEY: {"overlay": True}},
         )
         self._match_grid()
@@ -86,17 +103,9 @@ class Outline(QObject):
 
     def set_shape(self, vertices: NDArray[np.float64], shape: Shape) -> None:
         """Replace the shape, as if it had been drawn, without saying so."""
-        if self.layer is None:
-            return
-        self._writing = True
-        try:
-            mode = self.layer.mode
-            self.layer.selected_data = set()
-            self.layer.data = [(vertices, shape)]
-            self.layer.mode = mode
-        finally:
-            self._writing = False
-        self._follow_slice()
+        if self.layer is not None:
+            self._write([(vertices, shape)])
+            self._follow_slice()
 
     def remove(self) -> None:
         """Take the layer out of the viewer."""
@@ -118,16 +127,43 @@ class Outline(QObject):
     def _read(self) -> None:
         if self.layer is None or not self.layer.data:
             return
-        if len(self.layer.data) > 1:
+        if self._per_slice:
+            self._keep_latest()
+        elif len(self.layer.data) > 1:
             self.set_shape(np.asarray(self.layer.data[-1]), self.layer.shape_type[-1])
         # drawing one shape is the job; what follows is moving it
         self.layer.mode = "select"
         self.drawn.emit()
 
+    def _keep_latest(self) -> None:
+        """Drop shapes that a later one on the same slice replaces."""
+        latest = {round(float(c[0, 0])): i for i, c in enumerate(self.layer.data)}
+        kinds = self.layer.shape_type
+        shapes = []
+        for plane, i in sorted(latest.items()):
+            corners = np.array(self.layer.data[i])
+            if corners.shape[1] == 3:
+                corners[:, 0] = plane
+            shapes.append((corners, kinds[i]))
+        if self.layer.ndim == 2:
+            shapes = [(np.array(self.layer.data[-1]), kinds[-1])]
+        self._write(shapes)
+
+    def _write(self, shapes: list[tuple[NDArray[np.float64], str]]) -> None:
+        self._writing = True
+        try:
+            mode, selected = self.layer.mode, set(self.layer.selected_data)
+            self.layer.selected_data = set()
+            self.layer.data = shapes
+            self.layer.mode = mode
+            self.layer.selected_data = {i for i in selected if i < len(shapes)}
+        finally:
+            self._writing = False
+
     def _follow_slice(self, event: Any = None) -> None:
         """Move the shape along to the shown slice, where it can be seen."""
         vertices = self.vertices
-        if vertices is None or self._writing:
+        if vertices is None or self._writing or self._per_slice:
             return
         axis = hidden_axis(self._viewer, self.layer)
         if axis is None or np.ptp(vertices[:, axis]) > 0:
@@ -137,14 +173,7 @@ class Outline(QObject):
             return
         vertices = vertices.copy()
         vertices[:, axis] = shown
-        self._writing = True
-        try:
-            mode, selected = self.layer.mode, set(self.layer.selected_data)
-            self.layer.data = [(vertices, self.layer.shape_type[-1])]
-            self.layer.mode = mode
-            self.layer.selected_data = selected
-        finally:
-            self._writing = False
+        self._write([(vertices, self.layer.shape_type[-1])])
 
     def _layer_removed(self, event: Any) -> None:
         if event.value is self.layer:

@@ -8,7 +8,11 @@ from qtpy.QtCore import Qt
 from qtpy.QtWidgets import QFrame, QLabel, QScrollArea, QVBoxLayout, QWidget
 
 from napari_battery.widgets.layer_checklist import LayerChecklist
+from napari_battery.widgets.prepare_crop import CropForm
+from napari_battery.widgets.prepare_grey import GreyForm
+from napari_battery.widgets.prepare_region import RegionForm
 from napari_battery.widgets.prepare_voxel_size import VoxelSizeForm
+from napari_battery.widgets.raw_form import RawForm
 from napari_battery.widgets.section import Section
 from napari_battery.widgets.session import Session
 
@@ -26,13 +30,24 @@ class PrepareDock(QWidget):
         viewer = Session.of(napari_viewer).viewer
         self.layers = LayerChecklist(viewer)
         self.voxel_size = VoxelSizeForm(viewer, self.layers)
+        self.crop = CropForm(viewer, self.layers)
+        self.region = RegionForm(viewer, self.layers)
+        self.grey = GreyForm(viewer, self.layers)
+        self.raw = RawForm(viewer)
 
         content = QWidget()
         column = QVBoxLayout(content)
         column.setContentsMargins(6, 6, 6, 6)
         column.addWidget(QLabel("Layers to work on"))
         column.addWidget(self.layers)
-        column.addWidget(Section("Voxel size", self.voxel_size, is_open=True))
+        for title, part, is_open, tooltip in (
+            ("Voxel size", self.voxel_size, True, "How large a voxel is, and how that is known"),
+            ("Crop", self.crop, False, "Cut a box out of the ticked layers"),
+            ("Region", self.region, False, "Leave out what is not electrode in every later step"),
+            ("Grey range", self.grey, False, "Convert to 8 or 16 bit between chosen limits"),
+            ("Open raw file", self.raw, False, "A file of bare voxels, whose shape you know"),
+        ):
+            column.addWidget(Section(title, part, is_open=is_open, tooltip=tooltip))
         column.addStretch(1)
         scroll = QScrollArea()
         scroll.setWidgetResizable(True)
