@@ -37,7 +37,7 @@ def slice_files(folder: Path) -> list[Path]:
 
 
 def open_slices(folder: Path, files: Sequence[Path] | None = None) -> Volume:
-    """Open a folder of slices, or a list of files, as one stack read slice by slice.
+    """Open a folder of slices, or a list of picked files in the given order, as one stack.
 
     The header of every file is read and checked; voxels are read when asked for.
 
@@ -47,10 +47,11 @@ def open_slices(folder: Path, files: Sequence[Path] | None = None) -> Volume:
         If there are no slices, names belong to several series or skip a number, or sizes
         or types are mixed; the files are named.
     """
-    files = slice_files(folder) if files is None else files
+    if files is None:
+        files = slice_files(folder)
+        _check_names(folder, files)
     if not files:
         raise InputError(f"{folder} holds neither slices ({', '.join(_SUFFIXES)}) nor a Zarr.")
-    _check_names(folder, files)
     first = _open_slice(files[0])
     for file in files[1:]:
         other = _open_slice(file)
@@ -101,10 +102,8 @@ def _check_names(folder: Path, files: Sequence[Path]) -> None:
             f"{folder} holds slices of {len(series)} different series, such as {names}; "
             "keep one series per folder."
         )
-    numbers = np.array([[int(d) for d in _DIGITS.findall(f.name)] for f in files], dtype=object)
-    if len(files) < 3 or numbers.shape[1] == 0:
-        return
-    varying = [c for c in numbers.T if len(set(c)) > 1]
+    columns = zip(*([int(d) for d in _DIGITS.findall(f.name)] for f in files), strict=True)
+    varying = [column for column in columns if len(set(column)) > 1]
     if len(varying) != 1:
         return  # not a plain count: dates, times, positions
     apart = [b - a for a, b in zip(varying[0][:-1], varying[0][1:], strict=True)]
