@@ -105,10 +105,10 @@ def _bounds(key: Any, n: int) -> tuple[slice, Any]:
         low, high = min(steps[0], steps[-1]), max(steps[0], steps[-1])
         return slice(low, high + 1), slice(None, None, steps.step)
     index = np.asarray(key)
-    if index.dtype.kind not in "iu":
-        raise IndexError(f"arrays are indexed with whole numbers and slices, not {key!r}")
     if index.size == 0:
         return slice(0, 0), index.astype(np.intp)
+    if index.dtype.kind not in "iu":
+        raise IndexError(f"arrays are indexed with whole numbers and slices, not {key!r}")
     if index.min() < -n or index.max() >= n:
         raise IndexError(f"index {key} is out of bounds for an axis of {n}")
     index = np.where(index < 0, index + n, index)

@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 
 from napari_battery.errors import InputError
 from napari_battery.io.lazy import LazyArray, Window
+from napari_battery.io.problems import plain_words
 from napari_battery.volume import Volume
 
 __all__ = ["natural_key", "open_slices", "slice_files"]
@@ -64,7 +65,8 @@ def open_slices(folder: Path, files: Sequence[Path] | None = None) -> Volume:
     def read(window: Window) -> NDArray[Any]:
         block = np.empty([w.stop - w.start for w in window], first.dtype)
         for i, file in enumerate(files[window[0]]):
-            block[i] = _open_slice(file).data[window[1:]]
+            with plain_words(file):
+                block[i] = _open_slice(file).data[window[1:]]
         return block
 
     shape = (len(files), *first.shape)
