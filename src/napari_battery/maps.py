@@ -128,6 +128,17 @@ class ValueMap:
         """Row of `colour_table` of each label; −1 (its last row) where there is no value."""
         return quantise(self.values, self.low, self.high)
 
+    def text(self, label: int) -> str:
+        """What the colour of a label stands for: "label 17: ΔĪ_prist = −1.83"."""
+        row = int(np.searchsorted(self.labels, label))
+        if row == len(self.labels) or self.labels[row] != label:
+            return f"label {label}: not in the table"
+        value = float(self.values[row])
+        if np.isnan(value):
+            return f"label {label}: no value of {self.title}"
+        unit = f" {self.unit}" if self.unit.startswith("µ") else ""
+        return f"label {label}: {self.title} = {f'{value:.6g}'.replace('-', '−')}{unit}"
+
     def describe(self) -> dict[str, Any]:
         """What a layer's metadata and a file's provenance say about the map."""
         return {

@@ -25,6 +25,7 @@ if TYPE_CHECKING:
 
 __all__ = [
     "MAX_PICKED",
+    "NAMED",
     "X_AXES",
     "Y_VALUES",
     "draw_excluded",
@@ -33,6 +34,7 @@ __all__ = [
     "excluded_span",
     "finish_axes",
     "particle_data",
+    "particle_look",
     "population_data",
     "radial_profile",
 ]
@@ -45,8 +47,8 @@ MAX_PICKED = 100
 
 _LINES = ("-", "--", "-.", ":")
 _MARKERS = ("o", "s", "^", "D", "v", "P")
-_NAMED = 6
-"""Picked particles that get their own colour and line in the legend."""
+NAMED = 6
+"""Up to so many picked particles get their own colour and line in the legend."""
 
 
 def population_data(state: str, layers: pd.DataFrame, x: str, y: str) -> pd.DataFrame:
@@ -130,25 +132,42 @@ def draw_particles(
     """
     particles = data[data["series"] == "particle"]
     labels = particles["label"].unique().tolist()
-    many = len(labels) > _NAMED
+    if len(labels) > NAMED:
+        return [
+            _tangle(axes, rows, x, y, style.colour(states.index(str(state))))
+            for state, rows in particles.groupby("state", sort=False)
+        ]
     drawn: list[Any] = []
     for (state, label), rows in particles.groupby(["state", "label"], sort=False):
-        of_state, of_label = states.index(str(state)), labels.index(label)
-        several = len(states) > 1
-        name = f"label {label}" + (f", {state}" if several else "")
-        if many:
-            name = "" if drawn else f"{len(labels)} picked particles"
+        colour, marker = particle_look(style, states, labels, str(state), int(str(label)))
+        name = f"label {label}" + (f", {state}" if len(states) > 1 else "")
         drawn += axes.plot(
             rows[x],
             rows[y],
-            color=style.colour(of_state if several or many else of_label),
-            marker=None if many else _MARKERS[of_label % len(_MARKERS)],
+            color=colour,
+            marker=marker,
             markersize=3.5,
-            linewidth=0.7 if many else 1.6,
-            alpha=0.6 if many else 1.0,
-            label=as_text(name) or "_nolegend_",
+            linewidth=1.6,
+            label=as_text(name),
         )
     return drawn
+
+
+def particle_look(
+    style: Style, states: Sequence[str], labels: Sequence[int], state: str, label: int
+) -> tuple[str, str]:
+    """Colour and marker of a picked particle in a state."""
+    of_label = list(labels).index(label)
+    number = states.index(state) if len(states) > 1 else of_label
+    return style.colour(number), _MARKERS[of_label % len(_MARKERS)]
+
+
+def _tangle(axes: Axes, rows: pd.DataFrame, x: str, y: str, colour: str) -> Any:
+    """Many particles as one thin line with gaps, which draws as fast as a single one."""
+    new = np.flatnonzero(np.diff(rows["label"].to_numpy(np.int64))) + 1
+    xs, ys = (np.insert(rows[name].to_numpy(float), new, np.nan) for name in (x, y))
+    name = as_text(f"{len(new) + 1} picked, {rows['state'].iloc[0]}")
+    return axes.plot(xs, ys, color=colour, linewidth=0.7, alpha=0.6, label=name)[0]
 
 
 def draw_excluded(axes: Axes, start: float, end: float, style: Style) -> Any:

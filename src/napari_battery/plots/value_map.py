@@ -281,10 +281,10 @@ def _scale_bar(
     )
     axes.annotate(
         text,
-        (right - length / pixel / 2, y),
+        (right, y),
         xytext=(0, 4),
         textcoords="offset points",
-        ha="center",
+        ha="right",
         va="bottom",
         color="white",
         size=style.font_size,

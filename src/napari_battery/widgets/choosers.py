@@ -9,7 +9,7 @@ from napari.viewer import ViewerModel
 from qtpy.QtCore import Signal
 from qtpy.QtWidgets import QComboBox, QSizePolicy, QWidget
 
-from napari_battery.widgets.layers import is_overlay
+from napari_battery.widgets.layers import is_map, is_overlay
 from napari_battery.widgets.listening import listen
 
 __all__ = ["LayerChooser"]
@@ -71,7 +71,9 @@ class LayerChooser(QComboBox):
         layers = [
             layer
             for layer in reversed(list(self._viewer.layers))
-            if isinstance(layer, self._kind) and not is_overlay(layer) and self._accept(layer)
+            if isinstance(layer, self._kind)
+            and not (is_overlay(layer) or is_map(layer))
+            and self._accept(layer)
         ]
         self.blockSignals(True)
         self.clear()

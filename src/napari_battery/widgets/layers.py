@@ -19,6 +19,7 @@ __all__ = [
     "KEY",
     "add_volume",
     "battery_metadata",
+    "is_map",
     "is_overlay",
     "layer_kwargs",
     "volume_from_layer",
@@ -41,6 +42,11 @@ def battery_metadata(layer: Any) -> dict[str, Any]:
 def is_overlay(layer: Any) -> bool:
     """Whether a dock made the layer as a drawing aid (a preview, a box), not as data."""
     return bool(layer.metadata.get(KEY, {}).get("overlay", False))
+
+
+def is_map(layer: Any) -> bool:
+    """Whether a layer shows the labels of another one in the colours of a map."""
+    return bool(layer.metadata.get(KEY, {}).get("kind") == "map")
 
 
 def layer_kwargs(volume: Volume) -> dict[str, Any]:
