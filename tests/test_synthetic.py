@@ -7,6 +7,7 @@ import pandas as pd
 import pytest
 from scipy import ndimage
 
+from napari_battery.errors import InputError
 from napari_battery.progress import CallbackProgress, Cancelled
 from napari_battery.settings import field_specs
 from napari_battery.synthetic import (
@@ -277,6 +278,11 @@ def test_packed_spheres_touch_and_hardly_overlap():
     np.fill_diagonal(gap, 1)
     assert gap.min() > -0.01  # it stops at an overlap of 0.5 %
     assert ((gap < 0.01).sum(axis=1) >= 1).mean() > 0.9
+
+
+def test_a_volume_smaller_than_a_particle_is_refused():
+    with pytest.raises(InputError, match="32 voxels wide.*only 20"):
+        synthetic_electrode(ElectrodeSettings(size_z=20))
 
 
 def test_every_setting_says_where_its_default_comes_from():

@@ -46,8 +46,8 @@ def nmc_slice() -> tuple[Volume, Volume]:
         (499, 601) float32 in an arbitrary grey unit, and uint8: 0 active material, 1 and
         2 the rest (cracks carry 2). The voxel size is unknown.
     """
-    image = _read(_NMC, "NMC cathode slice (real nano-CT)")
-    labels = _read(_NMC_LABELS, "NMC cathode slice, phases (real nano-CT)")
+    image = _read(_NMC, "NMC slice (real nano-CT)")
+    labels = _read(_NMC_LABELS, "NMC phases (real nano-CT)")
     labels.metadata.update(kind="phases", phases="active=0, rest=1, rest or crack=2")
     return image, labels
 

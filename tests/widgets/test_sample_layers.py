@@ -45,5 +45,6 @@ def test_cycled_electrode(electrode):
         assert "synthetic" in layer.name
         assert name in layer.name
         assert np.allclose(layer.scale, 0.325)
-    assert layers[0].name == "Cycled electrode, pristine (synthetic)"
+    assert layers[0].name == "pristine scan (synthetic)"
+    assert layers[4].name == "pristine truth (synthetic)"
     assert layers[0].data is electrode.states[0].image.data

@@ -120,9 +120,8 @@ def _push(i: int, level: int, following: Any, first: Any, last: Any) -> None:
 
 @numba.njit(cache=True, nogil=True)
 def flood(
-    levels: Any, labels: Any, strides: Any, following: Any, first: Any, last: Any, level: int,
-    limit: int,
-) -> int:  # fmt: skip
+    labels: Any, strides: Any, following: Any, first: Any, last: Any, level: int, limit: int
+) -> int:
     """Spread labels from the queued voxels to the rest, highest level first.
 
     One first-in-first-out queue per level makes this the watershed of
@@ -130,10 +129,10 @@ def flood(
 
     Parameters
     ----------
-    levels : (n,) uint16 array
-        Levels, 0 outside.
     labels : (n,) int32 array
-        Labels of the markers; receives those of all voxels a marker reaches.
+        Labels of the markers, the negative level of all other inside voxels (one array
+        for both: the flood waits for memory most of the time), 0 outside. Receives the
+        labels of all voxels a marker reaches.
     strides : (k,) int64 array
         Steps to the neighbours of a voxel.
     following : (n,) integer array
@@ -157,10 +156,12 @@ def flood(
             return 0
         i = first[level]
         first[level] = following[i]
+        label = labels[i]
         for stride in strides:
             j = i + stride
-            if levels[j] > 0 and labels[j] == 0:
-                labels[j] = labels[i]
-                _push(j, levels[j], following, first, last)
-                level = max(level, levels[j])
+            below = -labels[j]
+            if below > 0:
+                labels[j] = label
+                _push(j, below, following, first, last)
+                level = max(level, below)
     return level

@@ -106,23 +106,25 @@ def watershed(
             f"{np.iinfo(np.int32).max}. Renumber the markers."
         )
     levels, _ = _levels(distance, mask)
-    padded = np.zeros(levels.shape, np.int32)
     inner = (slice(1, -1),) * levels.ndim
-    padded[inner] = markers
+    padded = np.negative(levels, dtype=np.int32)
+    for row, row_markers in zip(padded[inner], markers, strict=True):
+        row[:] = np.where((row < 0) & (row_markers > 0), row_markers, row)
     flat, labels = levels.ravel(), padded.ravel()
-    labels[flat == 0] = 0
     index = _index_type(flat.size)
     following = np.empty(flat.size, index)
-    top = int(flat.max(initial=0))
+    top, size = int(flat.max(initial=0)), int(np.count_nonzero(flat))
     first, last = np.full(top + 1, -1, index), np.full(top + 1, -1, index)
-    start_flood(flat, np.flatnonzero(labels), following, first, last)
+    start_flood(flat, np.flatnonzero(labels > 0), following, first, last)
     strides = _strides(levels)
-    progress.begin(-(-int(np.count_nonzero(flat)) // _CHUNK), "Growing particles")
+    del flat, levels
+    progress.begin(-(-size // _CHUNK), "Growing particles")
     while top > 0:
-        top = int(flood(flat, labels, strides, following, first, last, top, _CHUNK))
+        top = int(flood(labels, strides, following, first, last, top, _CHUNK))
         progress.advance()
     del following
-    return np.ascontiguousarray(padded[inner])
+    # Voxels that no marker reached still hold their levels.
+    return np.maximum(padded[inner], 0)
 
 
 def _levels(

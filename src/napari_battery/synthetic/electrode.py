@@ -11,6 +11,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
+from napari_battery.errors import InputError
 from napari_battery.progress import SILENT, Progress
 from napari_battery.provenance import provenance
 from napari_battery.synthetic.particles import (
@@ -105,7 +106,8 @@ def synthetic_electrode(
     Cracks too small to see darken the cores by a known amount that differs between
     particles and grows towards the current collector (the far end of x); they partly
     heal. Images have partial volume, blur, a bright phase-contrast rim and correlated
-    noise. The same settings give the same voxels on every machine's every run.
+    noise. The same settings give the same voxels again; between machines and library
+    versions they may differ in the last bit of their arithmetic.
 
     Parameters
     ----------
@@ -119,6 +121,11 @@ def synthetic_electrode(
     SyntheticElectrode
         uint8 images, int32 labels, and the truth. All metadata say ``synthetic=True``.
 
+    Raises
+    ------
+    InputError
+        If the volume is smaller than a particle.
+
     References
     ----------
     Jones et al., "Demonstrating faster multi-label grey-level analysis for crack
@@ -126,6 +133,12 @@ def synthetic_electrode(
     """
     rng = np.random.default_rng(settings.seed)
     shape = (settings.size_z, settings.size_y, settings.size_x)
+    diameter = settings.median_diameter_um / settings.voxel_size_um
+    if diameter > min(shape):
+        raise InputError(
+            f"Particles of {settings.median_diameter_um:g} µm are {diameter:.0f} voxels wide, but "
+            f"the electrode's shortest side has only {min(shape)}; make it larger."
+        )
     pristine = pristine_particles(settings, shape, rng, progress)
     changes = core_changes(settings, pristine, shape, rng)
     shifts = displacements_um(settings, len(pristine.radii), rng)
@@ -167,7 +180,8 @@ def _state(
         return Volume(
             data,
             (settings.voxel_size_um,) * 3,
-            name=f"Cycled electrode, {name}, {title} (synthetic)".replace(", image", ""),
+            # napari's layer list shows some 26 characters: the state must be among them.
+            name=f"{name} {title} (synthetic)",
             voxel_size_source="synthetic setting",
             metadata={
                 "synthetic": True, "kind": kind, "state": name, "direction": direction,
@@ -175,9 +189,7 @@ def _state(
             },
         )  # fmt: skip
 
-    return State(
-        name, direction, volume(image, "image", "image"), volume(labels, "labels", "true labels")
-    )
+    return State(name, direction, volume(image, "image", "scan"), volume(labels, "labels", "truth"))
 
 
 def _truth_table(
