@@ -40,7 +40,8 @@ def go_to(session: Session, label: int) -> None:
     middle = np.array(camera.center, dtype=np.float64)
     middle[-len(shown) :] = [world[axis - offset] for axis in shown]
     camera.center = tuple(middle)
-    size = np.linalg.norm(np.asarray(layer.data_to_world(centre + edges)) - world)
+    across = np.asarray(layer.data_to_world(centre + edges)) - world
+    size = float(np.linalg.norm([across[axis - offset] for axis in shown]))
     if 0 < size * camera.zoom < _TINY_PX:
         camera.zoom = _READABLE_PX / size
 
