@@ -102,7 +102,8 @@ class BoxEditor(QWidget):
         reference = chosen[0] if chosen else None
         self.setEnabled(reference is not None)
         if reference is self._reference:
-            self._plane_changed()
+            if self.outline.layer is not None and reference is not None:
+                self.outline.place(reference)  # its voxel size may be another now
             return
         self.outline.remove()
         before = None if self._reference is None else [row.limit for row in self._rows()]
@@ -148,7 +149,7 @@ class BoxEditor(QWidget):
     def _redraw(self) -> None:
         """Show the box on the canvas, where one is drawn already."""
         plane = self.outline.plane()
-        if len(plane) != 2 or self.outline.layer is None or self._viewer.dims.ndisplay != 2:
+        if len(plane) != 2 or self.outline.unread or self._viewer.dims.ndisplay != 2:
             return
         box = self.box
         (y0, y1), (x0, x1) = (box[axis] for axis in plane)

@@ -64,6 +64,11 @@ class Outline(QObject):
         return np.asarray(self.layer.data[-1], dtype=float)
 
     @property
+    def unread(self) -> bool:
+        """Whether the person has just drawn something that `drawn` has yet to tell of."""
+        return self._later.isActive()
+
+    @property
     def by_slice(self) -> dict[int, NDArray[np.float64]]:
         """Corners (y, x) of the shape on each slice that has one, the latest of each."""
         shapes = [] if self.layer is None else self.layer.data
@@ -165,6 +170,8 @@ class Outline(QObject):
         vertices = self.vertices
         if vertices is None or self._writing or self._per_slice:
             return
+        if self.layer.mode.startswith("add_"):
+            return  # napari is still drawing it
         axis = hidden_axis(self._viewer, self.layer)
         if axis is None or np.ptp(vertices[:, axis]) > 0:
             return  # drawn in another plane

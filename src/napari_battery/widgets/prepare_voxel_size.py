@@ -124,6 +124,7 @@ class VoxelSizeForm(QWidget):
                 restore()
             self.message.say(str(problem), "error")
             return
+        self._layers.refresh()
         session = Session.of(self._viewer)
         for layer in layers:
             session.mark_stale(layer, "the voxel size was changed")
@@ -132,6 +133,7 @@ class VoxelSizeForm(QWidget):
         def undo() -> None:
             for restore in reversed(restorers):
                 self._keeping_slice(restore)
+            self._layers.refresh()
             self.message.say(f"The voxel size of {names} is what it was before.")
 
         self.undo_button.push(f"voxel size of {names}", undo)
