@@ -20,22 +20,45 @@ LARGEST_SMALL = 181
 
 
 @jit
+def _lower_small(to: U16, above: U16, below: U16, cost: int) -> None:
+    for i in range(to.size):
+        a = above[i]
+        b = below[i]
+        c = np.uint16((a if a < b else b) + np.uint16(cost))
+        d = to[i]
+        to[i] = c if c < d else d
+
+
+@jit
 def _spread_small(source: U16, to: U16, first: int, n: int, step: int, most: int) -> None:
+    # Views that start at 0: an index that may be negative keeps loops from being vectorised.
+    plane = source[first : first + n]
+    out = to[first : first + n]
     top = np.uint16(0)
-    for i in range(first, first + n):
-        to[i] = source[i]
-        top = max(top, source[i])
+    for i in range(n):
+        out[i] = plane[i]
+        top = max(top, plane[i])
     k = 1
     while k <= most and k * k < top:
-        cost = np.uint16(k * k)
-        shift = k * step
-        for i in range(first, first + n):
-            a = source[i - shift]
-            b = source[i + shift]
-            c = np.uint16((a if a < b else b) + cost)
-            d = to[i]
-            to[i] = c if c < d else d
+        above = first - k * step
+        below = first + k * step
+        _lower_small(out, source[above : above + n], source[below : below + n], k * k)
         k += 1
+
+
+@jit
+def _rise_small(near: U16, to: U16, mask: U8) -> None:
+    for i in range(to.size):
+        up = np.uint16(near[i] + np.uint16(1))
+        up = up if up < np.uint16(181) else np.uint16(181)
+        to[i] = np.uint16(up * mask[i])
+
+
+@jit
+def _fall_small(near: U16, to: U16) -> None:
+    for i in range(to.size):
+        up = np.uint16(near[i] + np.uint16(1))
+        to[i] = up if up < to[i] else to[i]
 
 
 @jit
@@ -60,7 +83,6 @@ def squares_small(
     scratch : uint16
         At least as long.
     """
-    most = np.uint16(181)
     for p in range(starts.size):
         bz = boxes[p, 3] - boxes[p, 0]
         by = boxes[p, 4] - boxes[p, 1]
@@ -69,58 +91,52 @@ def squares_small(
         plane = (by + 1) * stride
         start = starts[p]
         end = start + bz * plane
+        inside = masks[start:end]
+        own = squares[start:end]
         if flat:
-            for i in range(start, end):
-                squares[i] = np.uint16(masks[i] * most)
+            for i in range(own.size):
+                own[i] = np.uint16(inside[i] * np.uint16(181))
         else:
-            for i in range(start, end):
-                near = np.uint16(squares[i - plane] + np.uint16(1))
-                near = near if near < most else most
-                squares[i] = near if masks[i] else np.uint16(0)
-            for z in range(bz - 1, -1, -1):
-                first = start + z * plane
-                for i in range(first, first + plane):
-                    near = np.uint16(squares[i + plane] + np.uint16(1))
-                    squares[i] = near if near < squares[i] else squares[i]
-        for i in range(start, end):
-            squares[i] = np.uint16(squares[i] * squares[i])
+            for z in range(start, end, plane):
+                _rise_small(squares[z - plane : z], squares[z : z + plane], masks[z : z + plane])
+            for z in range(end - plane, start - 1, -plane):
+                _fall_small(squares[z + plane : z + 2 * plane], squares[z : z + plane])
+        for i in range(own.size):
+            own[i] = np.uint16(own[i] * own[i])
         # The y pass reads and the x pass writes `squares`: planes do not meet any more,
         # but a shift may look across the padding into a plane that is already final. It
         # holds smaller values, though never smaller than 0, which the padding has nearer.
         for z in range(bz):
             first = start + z * plane
             _spread_small(squares, scratch, first, plane, stride, by // 2 + 1)
-            for i in range(first - stride - 1, first):
-                scratch[i] = np.uint16(0)
-            for i in range(first + plane, first + plane + stride + 1):
-                scratch[i] = np.uint16(0)
+            scratch[first - stride - 1 : first] = 0
+            scratch[first + plane : first + plane + stride + 1] = 0
             _spread_small(scratch, squares, first, plane, 1, bx // 2 + 1)
 
 
 @jit
+def _lower_any(to: F64, above: F64, below: F64, cost: float) -> None:
+    for i in range(to.size):
+        c = min(above[i], below[i]) + cost
+        d = to[i]
+        to[i] = c if c < d else d
+
+
+@jit
 def _spread_any(
-    source: F64,
-    to: F64,
-    first: int,
-    n: int,
-    step: int,
-    most: int,
-    weight: float,
+    source: F64, to: F64, first: int, n: int, step: int, most: int, weight: float
 ) -> None:
+    plane = source[first : first + n]
+    out = to[first : first + n]
     top = 0.0
-    for i in range(first, first + n):
-        to[i] = source[i]
-        top = max(top, source[i])
+    for i in range(n):
+        out[i] = plane[i]
+        top = max(top, plane[i])
     k = 1
     while k <= most and weight * k * k < top:
-        cost = weight * k * k
-        shift = k * step
-        for i in range(first, first + n):
-            a = source[i - shift]
-            b = source[i + shift]
-            c = (a if a < b else b) + cost
-            d = to[i]
-            to[i] = c if c < d else d
+        above = first - k * step
+        below = first + k * step
+        _lower_any(out, source[above : above + n], source[below : below + n], weight * k * k)
         k += 1
 
 
@@ -158,24 +174,31 @@ def layers_any(
         end = start + bz * plane
         a[: end + start] = 0.0
         b[: end + start] = 0.0
-        away = starts[p] - start
+        inside = masks[starts[p] : starts[p] + bz * plane]
+        own = a[start:end]
         if flat:
-            for i in range(start, end):
-                a[i] = 1e9 * masks[i + away]
+            for i in range(own.size):
+                own[i] = 1e9 * inside[i]
         else:
-            for i in range(start, end):
-                a[i] = (a[i - plane] + 1.0) * masks[i + away]
+            for z in range(bz):
+                here = a[start + z * plane : start + (z + 1) * plane]
+                near = a[start + (z - 1) * plane : start + z * plane]
+                mask = inside[z * plane : (z + 1) * plane]
+                for i in range(plane):
+                    here[i] = (near[i] + 1.0) * mask[i]
             for z in range(bz - 1, -1, -1):
-                first = start + z * plane
-                for i in range(first, first + plane):
-                    a[i] = min(a[i], a[i + plane] + 1.0)
-        for i in range(start, end):
-            a[i] = weights[0] * a[i] * a[i]
+                here = a[start + z * plane : start + (z + 1) * plane]
+                near = a[start + (z + 1) * plane : start + (z + 2) * plane]
+                for i in range(plane):
+                    here[i] = min(here[i], near[i] + 1.0)
+        for i in range(own.size):
+            own[i] = weights[0] * own[i] * own[i]
         for z in range(bz):
             _spread_any(a, b, start + z * plane, plane, stride, by // 2 + 1, weights[1])
         for z in range(bz):
             _spread_any(b, a, start + z * plane, plane, 1, bx // 2 + 1, weights[2])
-        for i in range(start, end):
+        final = layers[starts[p] : starts[p] + bz * plane]
+        for i in range(own.size):
             # The small term keeps layers the same whatever unit the voxel size is in.
-            layer = np.int64(np.sqrt(a[i]) + 0.5 + 1e-9)
-            layers[i + away] = max(layer, 1) if masks[i + away] else 0
+            layer = np.int64(np.sqrt(own[i]) + 0.5 + 1e-9)
+            final[i] = max(layer, 1) if inside[i] else 0

@@ -15,7 +15,7 @@ _GOLDEN = 0x9E3779B97F4A7C15
 
 
 @jit
-def _slot(keys: U64, key: Any, shift: Any) -> int:
+def _slot(keys: U64, key: Any, shift: Any) -> Any:
     """Slot of `key` in an open-addressing table, or the free slot where it belongs."""
     mask = keys.size - 1
     slot = np.int64((key * np.uint64(_GOLDEN)) >> shift)
@@ -41,6 +41,26 @@ def rehash(
 
 
 @jit
+def _grow(
+    label: Any, z: int, y: int, x0: int, x1: int, keys: U64, boxes: I32, used: int, shift: Any
+) -> int:
+    """Take a run of voxels into its label's box; returns how many labels are known."""
+    if label == 0:
+        return used
+    key = np.uint64(label)
+    slot = _slot(keys, key, shift)
+    box = boxes[slot]
+    if keys[slot] == np.uint64(0):
+        keys[slot] = key
+        box[0], box[1], box[2] = z, y, x0
+        box[3], box[4], box[5] = z + 1, y + 1, x1
+        return used + 1
+    box[1], box[2] = min(box[1], y), min(box[2], x0)
+    box[3], box[4], box[5] = z + 1, max(box[4], y + 1), max(box[5], x1)
+    return used
+
+
+@jit
 def scan_boxes(
     labels: NDArray[Any],
     row: int,
@@ -62,35 +82,26 @@ def scan_boxes(
         The next row to scan, and how many labels the table holds.
     """
     room = keys.size // 2 - nx
+    # Where the label changes, a byte per voxel; empty ones are skipped by eight.
+    changes = np.zeros((nx + 7) // 8 * 8, np.uint8)
+    words = changes.view(np.uint64)
     while row < n_rows and used <= room:
         z = row // ny
         y = row - z * ny
-        start = row * nx
-        x = 0
-        while x < nx:
-            label = labels[start + x]
-            end = x + 1
-            while end < nx and labels[start + end] == label:
-                end += 1
-            if label != 0:
-                key = np.uint64(label)
-                slot = _slot(keys, key, shift)
-                if keys[slot] == np.uint64(0):
-                    keys[slot] = key
-                    used += 1
-                    boxes[slot, 0] = z
-                    boxes[slot, 1] = y
-                    boxes[slot, 2] = x
-                    boxes[slot, 3] = z + 1
-                    boxes[slot, 4] = y + 1
-                    boxes[slot, 5] = end
-                else:
-                    boxes[slot, 1] = min(boxes[slot, 1], y)
-                    boxes[slot, 2] = min(boxes[slot, 2], x)
-                    boxes[slot, 3] = z + 1
-                    boxes[slot, 4] = max(boxes[slot, 4], y + 1)
-                    boxes[slot, 5] = max(boxes[slot, 5], end)
-            x = end
+        line = labels[row * nx : (row + 1) * nx]
+        later = changes[1:nx]
+        before = line[: nx - 1]
+        after = line[1:]
+        for x in range(nx - 1):
+            later[x] = after[x] != before[x]
+        begin = 0
+        for w in range(words.size):
+            if words[w]:
+                for x in range(8 * w, 8 * w + 8):
+                    if changes[x]:
+                        used = _grow(line[begin], z, y, begin, x, keys, boxes, used, shift)
+                        begin = x
+        used = _grow(line[begin], z, y, begin, nx, keys, boxes, used, shift)
         row += 1
     return row, used
 
@@ -100,26 +111,41 @@ def extract_masks(
     labels: NDArray[Any],
     ny: int,
     nx: int,
-    targets: U64,
+    targets: NDArray[Any],
     boxes: I64,
     starts: I64,
     masks: U8,
-) -> None:
+) -> int:
     """Copy each particle's mask into its own padded, flat box.
 
     A box of (bz, by, bx) voxels is laid out with row stride bx + 1 and plane stride
     (by + 1)(bx + 1): one empty column and one empty row part neighbouring rows and
     planes, so that a shift by any neighbour offset never meets a voxel it should not.
     `starts` are the positions of the first voxel; `masks` is empty (0) on entry.
+
+    Returns
+    -------
+    int
+        Nothing of use. Rows are first touched at their ends, so that many of them are
+        fetched from memory at a time, which halves the time; unused, that would be dropped.
     """
+    touched = 0
     for p in range(targets.size):
         target = targets[p]
         bz = boxes[p, 3] - boxes[p, 0]
         by = boxes[p, 4] - boxes[p, 1]
         bx = boxes[p, 5] - boxes[p, 2]
         for z in range(bz):
+            source = ((boxes[p, 0] + z) * ny + boxes[p, 1]) * nx + boxes[p, 2]
+            for _ in range(by):
+                touched += labels[source] ^ labels[source + bx - 1]
+                source += nx
+        for z in range(bz):
             for y in range(by):
                 source = ((boxes[p, 0] + z) * ny + boxes[p, 1] + y) * nx + boxes[p, 2]
                 to = starts[p] + (z * (by + 1) + y) * (bx + 1)
+                row = labels[source : source + bx]
+                mask = masks[to : to + bx]
                 for x in range(bx):
-                    masks[to + x] = np.uint64(labels[source + x]) == target
+                    mask[x] = row[x] == target
+    return touched

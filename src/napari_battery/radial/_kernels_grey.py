@@ -39,6 +39,38 @@ def _spread(n: int, total: int, squares: int) -> float:
 
 
 @jit
+def _fetch(grey: NDArray[Any], ny: int, nx: int, boxes: I64, p: int, first: I32, last: I32) -> int:
+    """Touch the ends of a particle's rows: many are then fetched from memory at a time.
+
+    Returns a number that must be used, or the compiler drops it all.
+    """
+    by = boxes[p, 4] - boxes[p, 1]
+    touched = 0.0
+    for z in range(boxes[p, 3] - boxes[p, 0]):
+        source = ((boxes[p, 0] + z) * ny + boxes[p, 1]) * nx + boxes[p, 2]
+        for row in range(z * by, (z + 1) * by):
+            if first[row] >= 0:
+                touched += grey[source + first[row]] + grey[source + last[row]]
+            source += nx
+    return touched > 0
+
+
+@jit
+def _middle(hist: NDArray[Any], n: int) -> float:
+    """Median of levels 0, 1, … from their histogram of n voxels."""
+    below = 0
+    g = 0
+    while below + hist[g] <= (n - 1) // 2:
+        below += hist[g]
+        g += 1
+    low = g
+    while below + hist[g] <= n // 2:
+        below += hist[g]
+        g += 1
+    return 0.5 * (low + g)
+
+
+@jit
 def measure_bytes(
     grey: U8,
     ny: int,
@@ -57,18 +89,19 @@ def measure_bytes(
     layer_means: F64,
     layer_stds: F64,
     summary: F64,
-) -> None:
+) -> int:
     """8-bit grey levels: one increment per voxel in a histogram of layer × level.
 
     `flip` and `bias` turn signed bytes into ordered ones and back:
     ``level = (byte ^ flip) + bias``.
     """
-    most = 0
+    touched, most = 0, 0
     for p in range(starts.size):
         most = max(most, layer_starts[p + 1] - layer_starts[p])
     hist = np.zeros((most + 1, 256), np.uint32)
     whole = np.zeros(256, np.int64)
     for p in range(starts.size):
+        touched += _fetch(grey, ny, nx, boxes, p, first[row_starts[p] :], last[row_starts[p] :])
         by = boxes[p, 4] - boxes[p, 1]
         bx = boxes[p, 5] - boxes[p, 2]
         n_rows = (boxes[p, 3] - boxes[p, 0]) * by
@@ -81,20 +114,26 @@ def measure_bytes(
             y = row - z * by
             source = ((boxes[p, 0] + z) * ny + boxes[p, 1] + y) * nx + boxes[p, 2]
             base = starts[p] + (z * (by + 1) + y) * (bx + 1)
-            for x in range(x0, last[row_starts[p] + row] + 1):
-                k = np.int64(table[index[base + x]])
-                top = max(top, k)
-                hist[k, grey[source + x] ^ flip] += np.uint32(1)
+            n = last[row_starts[p] + row] + 1 - x0
+            places = index[base + x0 : base + x0 + n]
+            levels = grey[source + x0 : source + x0 + n]
+            for x in range(n):
+                hist[table[places[x]], levels[x] ^ flip] += np.uint32(1)
         whole[:] = 0
-        for k in range(1, top + 1):
+        for k in range(1, layer_starts[p + 1] - layer_starts[p] + 1):
+            n = 0
             for g in range(256):
+                n += hist[k, g]
                 whole[g] += hist[k, g]
+            top = k if n else top
         lo, hi = 0, 255
         while whole[lo] == 0:
             lo += 1
         while whole[hi] == 0:
             hi -= 1
-        n_all, sum_all, sq_all = 0, 0, 0
+        n_all: Any = 0
+        sum_all: Any = 0
+        sq_all: Any = 0
         for k in range(1, top + 1):
             n, total, squares = 0, 0, 0
             for g in range(lo, hi + 1):
@@ -110,59 +149,14 @@ def measure_bytes(
             sum_all += total
             sq_all += squares
         hist[: top + 1, :] = 0
-        below = 0
-        g = lo
-        while below + whole[g] <= (n_all - 1) // 2:
-            below += whole[g]
-            g += 1
-        low = g
-        while below + whole[g] <= n_all // 2:
-            below += whole[g]
-            g += 1
         summary[p, 0] = top
         summary[p, 1] = n_all
         summary[p, 2] = sum_all / n_all + bias
         summary[p, 3] = _spread(n_all, sum_all, sq_all)
         summary[p, 4] = lo + bias
         summary[p, 5] = hi + bias
-        summary[p, 6] = 0.5 * (low + g) + bias
-
-
-@jit
-def _median(values: NDArray[Any], bins: I64) -> float:
-    """Exact median; the mean of the two middle values of an even number.
-
-    A histogram finds the bin of the middle; only that bin's values are sorted.
-    """
-    n = values.size
-    lo = np.float64(values.min())
-    hi = np.float64(values.max())
-    scale = (bins.size - 1) / (hi - lo) if hi > lo else 0.0
-    if not np.isfinite(scale):
-        scale = 0.0
-    bins[:] = 0
-    for v in values:
-        bins[np.int64((v - lo) * scale)] += 1
-    middle = 0.0
-    below = 0
-    b = 0
-    chosen = -1
-    some = values[:0]
-    for rank in ((n - 1) // 2, n // 2):
-        while below + bins[b] <= rank:
-            below += bins[b]
-            b += 1
-        if b != chosen:
-            some = np.empty(bins[b], values.dtype)
-            m = 0
-            for v in values:
-                if np.int64((v - lo) * scale) == b:
-                    some[m] = v
-                    m += 1
-            some.sort()
-            chosen = b
-        middle += 0.5 * some[rank - below]
-    return middle
+        summary[p, 6] = _middle(whole[lo : hi + 1], n_all) + lo + bias
+    return touched
 
 
 @jit
@@ -184,22 +178,21 @@ def measure_words(
     layer_means: F64,
     layer_stds: F64,
     summary: F64,
-) -> None:
-    """16-bit grey levels: exact sums per layer, and a selection for the median."""
-    most, longest = 0, 0
+) -> int:
+    """16-bit grey levels: exact sums per layer, and a histogram for the median."""
+    touched, most = 0, 0
     for p in range(starts.size):
         most = max(most, layer_starts[p + 1] - layer_starts[p])
-        size = (boxes[p, 3] - boxes[p, 0]) * (boxes[p, 4] - boxes[p, 1])
-        longest = max(longest, size * (boxes[p, 5] - boxes[p, 2]))
-    sums = np.zeros(most + 1, np.int64)
-    squares = np.zeros(most + 1, np.int64)
-    values = np.empty(longest + 1, np.uint16)
-    bins = np.empty(2048, np.int64)
+    sums = np.zeros((most + 1, 2), np.int64)
+    squares = np.zeros((most + 1, 2), np.int64)
+    hist = np.zeros(1 << 16, np.uint32)
     for p in range(starts.size):
+        touched += _fetch(grey, ny, nx, boxes, p, first[row_starts[p] :], last[row_starts[p] :])
         by = boxes[p, 4] - boxes[p, 1]
         bx = boxes[p, 5] - boxes[p, 2]
         n_rows = (boxes[p, 3] - boxes[p, 0]) * by
-        top, m = 0, 0
+        top = 0
+        lo, hi = np.uint64(0xFFFF), np.uint64(0)
         for row in range(n_rows):
             x0 = first[row_starts[p] + row]
             if x0 < 0:
@@ -208,33 +201,82 @@ def measure_words(
             y = row - z * by
             source = ((boxes[p, 0] + z) * ny + boxes[p, 1] + y) * nx + boxes[p, 2]
             base = starts[p] + (z * (by + 1) + y) * (bx + 1)
-            for x in range(x0, last[row_starts[p] + row] + 1):
-                k = np.int64(table[index[base + x]])
+            n = last[row_starts[p] + row] + 1 - x0
+            places = index[base + x0 : base + x0 + n]
+            levels = grey[source + x0 : source + x0 + n]
+            for x in range(n):
+                k = table[places[x]]
+                if k == 0:
+                    continue
                 top = max(top, k)
-                g = np.int64(grey[source + x] ^ flip)
-                sums[k] += _COUNT + g
-                squares[k] += g * g
-                values[m] = g
-                m += k > 0
-        sum_all, sq_all = 0, 0
+                g = np.uint64(levels[x] ^ flip)
+                lo = min(lo, g)
+                hi = max(hi, g)
+                hist[g] += np.uint32(1)
+                # Two turns: a voxel need not wait for its neighbour's sum to be written.
+                sums[k, x & 1] += _COUNT + np.int64(g)
+                squares[k, x & 1] += np.int64(g * g)
+        n_all: Any = 0
+        sum_all: Any = 0
+        sq_all: Any = 0
         for k in range(1, top + 1):
-            n = sums[k] >> 40
-            total = sums[k] & (_COUNT - 1)
+            n = (sums[k, 0] + sums[k, 1]) >> 40
+            total = (sums[k, 0] + sums[k, 1]) & (_COUNT - 1)
+            about = squares[k, 0] + squares[k, 1]
             i = layer_starts[p] + k - 1
             layer_counts[i] = n
             layer_means[i] = total / n + bias
-            layer_stds[i] = _spread(n, total, squares[k])
+            layer_stds[i] = _spread(n, total, about)
+            n_all += n
             sum_all += total
-            sq_all += squares[k]
+            sq_all += about
         sums[: top + 1] = 0
         squares[: top + 1] = 0
+        levels_seen = hist[np.int64(lo) : np.int64(hi) + 1]
         summary[p, 0] = top
-        summary[p, 1] = m
-        summary[p, 2] = sum_all / m + bias
-        summary[p, 3] = _spread(m, sum_all, sq_all)
-        summary[p, 4] = values[:m].min() + bias
-        summary[p, 5] = values[:m].max() + bias
-        summary[p, 6] = _median(values[:m], bins) + bias
+        summary[p, 1] = n_all
+        summary[p, 2] = sum_all / n_all + bias
+        summary[p, 3] = _spread(n_all, sum_all, sq_all)
+        summary[p, 4] = np.int64(lo) + bias
+        summary[p, 5] = np.int64(hi) + bias
+        summary[p, 6] = _middle(levels_seen, n_all) + np.int64(lo) + bias
+        levels_seen[:] = 0
+    return touched
+
+
+@jit
+def _median(values: F64, lo: float, hi: float, bins: I64) -> float:
+    """Exact median; the mean of the two middle values of an even number.
+
+    A histogram finds the bin of the middle; only that bin's values are sorted.
+    """
+    n = values.size
+    scale = (bins.size - 1) / (hi - lo) if hi > lo else 0.0
+    if not np.isfinite(scale):
+        scale = 0.0
+    bins[:] = 0
+    for v in values:
+        bins[np.int64((v - lo) * scale)] += 1
+    middle = 0.0
+    below = 0
+    b = 0
+    chosen = -1
+    some = values[:0]
+    for rank in ((n - 1) // 2, n // 2):
+        while below + bins[b] <= rank:
+            below += bins[b]
+            b += 1
+        if b != chosen:
+            some = np.empty(bins[b], np.float64)
+            m = 0
+            for v in values:
+                if np.int64((v - lo) * scale) == b:
+                    some[m] = v
+                    m += 1
+            some.sort()
+            chosen = b
+        middle += 0.5 * some[rank - below]
+    return middle
 
 
 @jit
@@ -256,9 +298,9 @@ def measure_floats(
     layer_means: F64,
     layer_stds: F64,
     summary: F64,
-) -> None:
+) -> int:
     """Float grey levels in float64, deviations taken from the mean; NaN and inf left out."""
-    most, longest = 0, 0
+    touched, most, longest = 0, 0, 0
     for p in range(starts.size):
         most = max(most, layer_starts[p + 1] - layer_starts[p])
         size = (boxes[p, 3] - boxes[p, 0]) * (boxes[p, 4] - boxes[p, 1])
@@ -270,6 +312,7 @@ def measure_floats(
     layers = np.empty(longest + 1, np.uint16)
     bins = np.empty(2048, np.int64)
     for p in range(starts.size):
+        touched += _fetch(grey, ny, nx, boxes, p, first[row_starts[p] :], last[row_starts[p] :])
         by = boxes[p, 4] - boxes[p, 1]
         bx = boxes[p, 5] - boxes[p, 2]
         n_rows = (boxes[p, 3] - boxes[p, 0]) * by
@@ -282,10 +325,13 @@ def measure_floats(
             y = row - z * by
             source = ((boxes[p, 0] + z) * ny + boxes[p, 1] + y) * nx + boxes[p, 2]
             base = starts[p] + (z * (by + 1) + y) * (bx + 1)
-            for x in range(x0, last[row_starts[p] + row] + 1):
-                k = np.int64(table[index[base + x]])
+            n = last[row_starts[p] + row] + 1 - x0
+            places = index[base + x0 : base + x0 + n]
+            levels = grey[source + x0 : source + x0 + n]
+            for x in range(n):
+                k = table[places[x]]
                 top = max(top, k)
-                g = np.float64(grey[source + x])
+                g = np.float64(levels[x])
                 values[m] = g
                 layers[m] = k
                 m += k > 0 and np.isfinite(g)
@@ -317,6 +363,8 @@ def measure_floats(
         summary[p, 3] = np.sqrt(spread / m)
         summary[p, 4:] = np.nan
         if m:
-            summary[p, 4] = values[:m].min()
-            summary[p, 5] = values[:m].max()
-            summary[p, 6] = _median(values[:m], bins)
+            lo, hi = values[:m].min(), values[:m].max()
+            summary[p, 4] = lo
+            summary[p, 5] = hi
+            summary[p, 6] = _median(values[:m], lo, hi, bins)
+    return touched

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 
 from napari_battery.radial._jit import I32, I64, U8, jit
@@ -10,42 +12,51 @@ __all__ = ["describe_shapes"]
 
 
 @jit
-def _pairs(m: U8, first: int, n: int, s: int, p: int, acc: U8) -> None:
+def _add_1(acc: U8, m: U8, a: U8) -> None:
+    for i in range(acc.size):
+        acc[i] = np.uint8(acc[i] + (m[i] & a[i]))
+
+
+@jit
+def _add_2(acc: U8, m: U8, a: U8, b: U8) -> None:
+    for i in range(acc.size):
+        acc[i] = np.uint8(acc[i] + (m[i] & a[i]) + (m[i] & b[i]))
+
+
+@jit
+def _add_4(acc: U8, m: U8, a: U8, b: U8, c: U8, d: U8) -> None:
+    for i in range(acc.size):
+        two = np.uint8((m[i] & a[i]) + (m[i] & b[i]))
+        acc[i] = np.uint8(acc[i] + two + (m[i] & c[i]) + (m[i] & d[i]))
+
+
+@jit
+def _pairs(m: U8, i: int, n: int, s: int, p: int, acc: U8) -> None:
     """Add one plane's voxels, and its pairs of neighbours along 13 directions, to `acc`.
 
     Rows of `acc`: voxels, then pairs along x, y, z, xy, xz, yz and xyz. One row takes at
-    most 4 per plane, so 60 planes fit into 8 bits; narrow numbers are what makes it fast.
+    most 4 per plane, so 60 planes fit into 8 bits; narrow numbers are what makes it fast,
+    and so are views that start at 0.
     """
-    for j in range(n):
-        i = first + j
-        acc[0, j] = np.uint8(acc[0, j] + m[i])
-    for j in range(n):
-        i = first + j
-        acc[1, j] = np.uint8(acc[1, j] + (m[i] & m[i + 1]))
-    for j in range(n):
-        i = first + j
-        acc[2, j] = np.uint8(acc[2, j] + (m[i] & m[i + s]))
-    for j in range(n):
-        i = first + j
-        acc[3, j] = np.uint8(acc[3, j] + (m[i] & m[i + p]))
-    for j in range(n):
-        i = first + j
-        acc[4, j] = np.uint8(acc[4, j] + (m[i] & m[i + s + 1]) + (m[i] & m[i + s - 1]))
-    for j in range(n):
-        i = first + j
-        acc[5, j] = np.uint8(acc[5, j] + (m[i] & m[i + p + 1]) + (m[i] & m[i + p - 1]))
-    for j in range(n):
-        i = first + j
-        acc[6, j] = np.uint8(acc[6, j] + (m[i] & m[i + p + s]) + (m[i] & m[i + p - s]))
-    for j in range(n):
-        i = first + j
-        acc[7, j] = np.uint8(
-            acc[7, j]
-            + (m[i] & m[i + p + s + 1])
-            + (m[i] & m[i + p + s - 1])
-            + (m[i] & m[i + p - s + 1])
-            + (m[i] & m[i + p - s - 1])
-        )
+    e = i + n
+    own = m[i:e]
+    _add_1(acc[0, :n], own, own)
+    _add_1(acc[1, :n], own, m[i + 1 : e + 1])
+    _add_1(acc[2, :n], own, m[i + s : e + s])
+    _add_1(acc[3, :n], own, m[i + p : e + p])
+    _add_2(acc[4, :n], own, m[i + s + 1 : e + s + 1], m[i + s - 1 : e + s - 1])
+    i += p
+    e += p
+    _add_2(acc[5, :n], own, m[i + 1 : e + 1], m[i - 1 : e - 1])
+    _add_2(acc[6, :n], own, m[i + s : e + s], m[i - s : e - s])
+    _add_4(
+        acc[7, :n],
+        own,
+        m[i + s + 1 : e + s + 1],
+        m[i + s - 1 : e + s - 1],
+        m[i - s + 1 : e - s + 1],
+        m[i - s - 1 : e - s - 1],
+    )
 
 
 @jit
@@ -83,14 +94,46 @@ def _join_rows(
 
 
 @jit
-def _pieces(
+def _pieces_of_rows(bz: int, by: int, first: I32, last: I32) -> int:
+    """Number of 26-connected pieces where no row holds more than one run."""
+    parent = np.empty(bz * by, np.int32)
+    pieces = 0
+    for row in range(bz * by):
+        parent[row] = row
+        pieces += first[row] >= 0
+    # Rows that meet only across an edge are looked at where faces left pieces apart.
+    for across in range(2):
+        if pieces == 1:
+            break
+        for row in range(bz * by):
+            if first[row] < 0:
+                continue
+            y = row % by
+            for k in range(2):
+                other = row - 1 if k == 0 else row - by
+                missing = (k == 0 and y == 0) or other < 0
+                if across:
+                    other = row - by - 1 if k == 0 else row - by + 1
+                    missing = other < 0 or (k == 0 and y == 0) or (k == 1 and y == by - 1)
+                if missing or first[other] < 0:
+                    continue
+                if first[row] <= last[other] + 1 and first[other] <= last[row] + 1:
+                    i = _find(parent, row)
+                    j = _find(parent, other)
+                    if i != j:
+                        parent[i] = j
+                        pieces -= 1
+    return pieces
+
+
+@jit
+def _pieces_of_runs(
     m: U8,
     start: int,
     bz: int,
     by: int,
     bx: int,
     n_runs: int,
-    n_rows: int,
     first: I32,
     last: I32,
 ) -> int:
@@ -102,11 +145,7 @@ def _pieces(
     r = 0
     for row in range(bz * by):
         row_of[row] = r
-        if n_runs == n_rows and first[row] >= 0:
-            begins[r] = first[row]
-            ends[r] = last[row] + 1
-            r += 1
-        elif first[row] >= 0:
+        if first[row] >= 0:
             base = start + row // by * (by + 1) * (bx + 1) + row % by * (bx + 1)
             x = first[row]
             while x <= last[row]:
@@ -180,8 +219,8 @@ def describe_shapes(
             _pairs(masks, starts[p] + z * plane, plane, stride, plane, acc)
             if z % 60 == 59 or z == bz - 1:
                 for y in range(by):
-                    n = 0
-                    sum_x = 0
+                    n: Any = 0
+                    sum_x: Any = 0
                     for x in range(bx):
                         n += acc[0, y * stride + x]
                         sum_x += np.int64(acc[0, y * stride + x]) * x
@@ -224,4 +263,7 @@ def describe_shapes(
         n_runs = moments[p, 0] - pairs[p, 0]
         a = row_starts[p]
         b = a + bz * by
-        pieces[p] = _pieces(masks, starts[p], bz, by, bx, n_runs, n_rows, first[a:b], last[a:b])
+        if n_runs == n_rows:
+            pieces[p] = _pieces_of_rows(bz, by, first[a:b], last[a:b])
+        else:
+            pieces[p] = _pieces_of_runs(masks, starts[p], bz, by, bx, n_runs, first[a:b], last[a:b])

@@ -6,13 +6,14 @@ import pandas as pd
 
 from napari_battery.progress import SILENT, Progress
 from napari_battery.provenance import provenance
+from napari_battery.radial.batch import Measured
 from napari_battery.radial.find import Found, find_particles
 from napari_battery.radial.inputs import match_inputs
 from napari_battery.radial.layers import LayerRule
-from napari_battery.radial.measure import Measured, default_workers, measure_particles
+from napari_battery.radial.measure import default_workers, measure_particles
 from napari_battery.radial.result import RadialResult
 from napari_battery.radial.settings import RadialSettings
-from napari_battery.radial.tabulate import layer_table, particle_table
+from napari_battery.radial.tabulate import layer_table, particle_table, shell_table
 from napari_battery.radial.voxels import BLOCK_BYTES, Voxels
 from napari_battery.volume import Volume
 
@@ -72,7 +73,7 @@ def radial_tables(
     voxels = Voxels(labels, image, block_bytes)
     threads = workers or default_workers()
     found = find_particles(voxels, threads, progress)
-    measured = measure_particles(voxels, found, rule, threads, progress)
+    measured = measure_particles(voxels, found, rule, settings.centroid_shells, threads, progress)
     layers, reasons = layer_table(found, measured, rule)
     particles = particle_table(labels, found, measured, layers, reasons, settings.exclude_layers)
     notes += _notes(labels, image, found, measured, particles, settings)
@@ -80,6 +81,7 @@ def radial_tables(
         particles=particles,
         layers=layers,
         settings=settings,
+        shells=shell_table(found, measured, rule),
         provenance=provenance("radial", settings, inputs, notes),
         notes=tuple(notes),
         voxel_size_um=labels.known_voxel_size_um(),

@@ -14,6 +14,7 @@ __all__ = ["LayerRule"]
 
 _LARGEST = 181
 _SMALL_VOXELS = 1 << 22
+_ANY_VOXELS = 1 << 21
 
 
 class LayerRule:
@@ -92,6 +93,11 @@ class LayerRule:
             return np.zeros(len(boxes), bool)
         fits = (self._extents(boxes).min(axis=1) + 1) // 2 <= _LARGEST
         return np.asarray(fits & ((boxes[:, 3:] - boxes[:, :3]).prod(axis=1) <= _SMALL_VOXELS))
+
+    def is_giant(self, boxes: NDArray[np.int64]) -> NDArray[np.bool_]:
+        """Which particles are too big to copy and are streamed through instead."""
+        voxels = (boxes[:, 3:] - boxes[:, :3]).prod(axis=1)
+        return np.asarray(voxels > np.where(self.is_small(boxes), _SMALL_VOXELS, _ANY_VOXELS))
 
     def most_layers(self, boxes: NDArray[np.int64]) -> NDArray[np.int64]:
         """Upper bound of each particle's number of layers, from its box."""

@@ -8,15 +8,15 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
+from napari_battery.radial.batch import Measured
 from napari_battery.radial.core import core_table
 from napari_battery.radial.crofton import perimeter, surface_area
 from napari_battery.radial.find import Found
 from napari_battery.radial.layers import LayerRule
-from napari_battery.radial.measure import Measured
-from napari_battery.tables import LAYERS, PARTICLES_2D, PARTICLES_3D
+from napari_battery.tables import LAYERS, PARTICLES_2D, PARTICLES_3D, SHELLS
 from napari_battery.volume import Volume
 
-__all__ = ["layer_table", "particle_table"]
+__all__ = ["layer_table", "particle_table", "shell_table"]
 
 
 class _Notes:
@@ -93,6 +93,27 @@ def layer_table(
         columns=list(LAYERS),
     )
     return table, reasons
+
+
+def shell_table(found: Found, measured: Measured, rule: LayerRule) -> pd.DataFrame | None:
+    """The shells table, where shells were measured; shells without voxels are left out."""
+    shells = measured.shells
+    if shells is None:
+        return None
+    rows = np.flatnonzero(shells.counts > 0)
+    group = np.searchsorted(shells.starts, rows, side="right") - 1
+    shell = rows - shells.starts[group] + 1
+    return pd.DataFrame(
+        {
+            "label": found.labels[group],
+            "shell": shell,
+            "radius_um": (shell - 0.5) * rule.thickness_um,
+            "n_voxels": shells.counts[rows],
+            "mean": shells.means[rows],
+            "std": shells.stds[rows],
+        },
+        columns=list(SHELLS),
+    )
 
 
 def particle_table(

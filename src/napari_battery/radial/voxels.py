@@ -154,6 +154,10 @@ class Voxels:
         """Grey levels of a box."""
         return grey_bits(self._read(self._image, box), self.names[1])
 
+    def read_levels(self, box: Box) -> NDArray[np.float64]:
+        """Grey levels of a box as numbers."""
+        return self._read(self._image, box).astype(np.float64)
+
     def block(self, box: Box) -> Block:
         """A box of both; the whole, uncopied, where that is possible."""
         if self.whole is not None:
