@@ -96,7 +96,8 @@ def spatial_axes(
     if "c" in axes and shape[axes.index("c")] > 1:
         raise InputError(
             f"{path} holds {shape[axes.index('c')]} channels (shape {shape}); save the one to "
-            "be analysed as a file of its own (in Fiji: Image ▸ Color ▸ Split Channels)."
+            "be analysed as a file of its own (in Fiji: Image ▸ Color ▸ Split Channels), or, if "
+            "these are slices, say so in the file (Image ▸ Properties)."
         )
     if "t" in axes and shape[axes.index("t")] > 1:
         raise InputError(
