@@ -12,9 +12,7 @@ from napari.viewer import ViewerModel
 from pydantic import ValidationError
 from qtpy.QtCore import Qt, QTimer
 from qtpy.QtWidgets import (
-    QComboBox,
     QFileDialog,
-    QFormLayout,
     QHBoxLayout,
     QPushButton,
     QScrollArea,
@@ -24,17 +22,17 @@ from qtpy.QtWidgets import (
 )
 
 from napari_battery.errors import InputError
-from napari_battery.maps import MapSettings, ValueMap, mappable_columns
+from napari_battery.maps import MapSettings, ValueMap
 from napari_battery.plots import map_legend, save_plot
 from napari_battery.plots.value_map import remarks
-from napari_battery.tables import COLUMNS, column_title
 from napari_battery.widgets import picking
 from napari_battery.widgets.figure_canvas import FigureCanvas, ask_figure_path
 from napari_battery.widgets.forms import SettingsForm
 from napari_battery.widgets.label_layers import label_at
 from napari_battery.widgets.listening import listen
+from napari_battery.widgets.map_choices import MapChoices
 from napari_battery.widgets.map_export import shown_slice, values_writer
-from napari_battery.widgets.map_layers import CHANGE, LiveMap, MapLayers, make_map
+from napari_battery.widgets.map_layers import LiveMap, MapLayers, make_map
 from napari_battery.widgets.notice import Notice
 from napari_battery.widgets.opening import open_dock
 from napari_battery.widgets.profile_plot import is_synthetic
@@ -45,7 +43,6 @@ from napari_battery.widgets.session import Analysis, Session
 __all__ = ["MapDock"]
 
 _DEBOUNCE_MS = 60
-_FIRST = "core_mean"
 
 
 class MapDock(QWidget):
@@ -57,7 +54,6 @@ class MapDock(QWidget):
         self._maps = MapLayers.of(session)
         picking.install(session)
         self._live: LiveMap | None = None
-        self._since: Analysis | None = None  # the reference that the person chose
         self._shown: ValueMap | None = None
         self._make_controls()
         self._arrange()
@@ -76,9 +72,7 @@ class MapDock(QWidget):
     # building
 
     def _make_controls(self) -> None:
-        self.analysis_box = _combo("Which analysis the map and the other docks show")
-        self.column_box = _combo("What the colours mean")
-        self.reference_box = _combo("The earlier state that the change is counted from")
+        self.choices = MapChoices(self._session)
         self.form = SettingsForm(MapSettings)
         # ends typed for another column or sitting would hide everything
         self.form.set_value(self.form.value().model_copy(update={"low": None, "high": None}))
@@ -101,26 +95,19 @@ class MapDock(QWidget):
         self.runner = StepRunner(
             "Save values as TIFF …", "Each voxel its particle's value (float32); NaN elsewhere"
         )
-        self.analysis_box.activated.connect(self._choose)
-        self.column_box.activated.connect(self._column_chosen)
-        self.reference_box.activated.connect(self._reference_chosen)
+        self.choices.column_chosen.connect(self._column_chosen)
+        self.choices.reference_chosen.connect(self.refresh)
         self.form.changed.connect(lambda: self._later.start())
         self.legend.style_changed.connect(self._draw_legend)
         self.radial_button.clicked.connect(
             lambda: open_dock(self._session.viewer, "Radial analysis")
         )
-        self.show_button.clicked.connect(self._show_clicked)
-        self.another_button.clicked.connect(self._another)
+        self.show_button.clicked.connect(lambda: self.show_map())
+        self.another_button.clicked.connect(lambda: self.show_map(another=True))
         self.picture_button.clicked.connect(self._ask_picture)
         self.runner.clicked.connect(self._ask_values)
 
     def _arrange(self) -> None:
-        top = QFormLayout()
-        top.setFieldGrowthPolicy(QFormLayout.FieldGrowthPolicy.AllNonFixedFieldsGrow)
-        top.addRow("Analysis", self.analysis_box)
-        top.addRow("Colour by", self.column_box)
-        top.addRow("Since", self.reference_box)
-        self._top = top
         buttons = QHBoxLayout()
         buttons.addWidget(self.show_button, 1)
         buttons.addWidget(self.another_button, 1)
@@ -133,7 +120,7 @@ class MapDock(QWidget):
         self._content = QWidget()
         body = QVBoxLayout(self._content)
         body.setContentsMargins(0, 0, 0, 0)
-        body.addLayout(top)
+        body.addWidget(self.choices)
         body.addWidget(self.stale)
         body.addWidget(self.legend)
         body.addWidget(self.under_mouse)
@@ -170,36 +157,13 @@ class MapDock(QWidget):
         """Values and colours as chosen now."""
         return self._shown
 
-    @property
-    def reference(self) -> Analysis | None:
-        """The earlier state, where a change is mapped."""
-        if self.column_box.currentData() != CHANGE:
-            return None
-        index = self.reference_box.currentData()
-        known = self._session.analyses
-        return known[index] if index is not None and index < len(known) else None
-
-    def choose(self, column: str) -> None:
-        """Map this column of the table, or ``"delta_core_mean"``."""
-        index = self.column_box.findData(column)
-        if index >= 0:
-            self.column_box.setCurrentIndex(index)
-            self._column_chosen()
-
     # the session changed
 
     def _analyses_changed(self) -> None:
-        session, box = self._session, self.analysis_box
-        current = session.current
-        if current is not None and current not in session.analyses:
+        current = self._session.current
+        if current is not None and current not in self._session.analyses:
             return  # it is being replaced: the next signal tells by which
-        box.clear()
-        box.addItems([analysis.name for analysis in session.analyses])
-        if current is not None:
-            box.setCurrentIndex(session.analyses.index(current))
-        self._top.setRowVisible(box, len(session.analyses) > 1)
-        self._list_columns(current)
-        self._list_references(current)
+        self.choices.refresh()
         has = current is not None
         self._content.setVisible(has)
         self.radial_button.setVisible(not has)
@@ -220,12 +184,7 @@ class MapDock(QWidget):
         self._live = live
         if live is None:
             return
-        self.column_box.setCurrentIndex(self.column_box.findData(live.column))
-        if live.reference is not None:
-            self.reference_box.setCurrentIndex(
-                self.reference_box.findData(known.index(live.reference))
-            )
-        self._top.setRowVisible(self.reference_box, live.column == CHANGE)
+        self.choices.show_map(live)
         self.form.set_value(live.settings)
         self._later.stop()
 
@@ -240,35 +199,8 @@ class MapDock(QWidget):
         self._take_up(live)
         self.refresh()
 
-    def _list_columns(self, current: Analysis | None) -> None:
-        box, before = self.column_box, self.column_box.currentData()
-        box.clear()
-        if current is None:
-            return
-        assumed = current.result.assumed_voxel_size
-        if len(self._session.analyses) > 1:
-            box.addItem("Change of the core mean, ΔĪ_prist", CHANGE)
-        for name in mappable_columns(current.particles):
-            if name != CHANGE:
-                box.addItem(column_title(name, assumed=assumed), name)
-                known = COLUMNS.get(name)
-                box.setItemData(box.count() - 1, known.description if known else "", 3)  # tooltip
-        wanted = [before, _FIRST]
-        found = [i for i in map(box.findData, wanted) if i >= 0]
-        box.setCurrentIndex(found[0] if found else 0)
-
-    def _list_references(self, current: Analysis | None) -> None:
-        """Offer the other analyses: what was chosen, the pristine state, the same labels."""
-        box, known = self.reference_box, self._session.analyses
-        labels = None if current is None else current.labels
-        box.clear()
-        others = [i for i, analysis in enumerate(known) if analysis is not current]
-        for i in sorted(others, key=lambda i: _fitness(known[i], self._since, labels)):
-            box.addItem(known[i].state or known[i].name, i)
-        self._top.setRowVisible(box, self.column_box.currentData() == CHANGE)
-
     def _table_changed(self, analysis: Analysis) -> None:
-        if analysis in (self._session.current, self.reference):
+        if analysis in (self._session.current, self.choices.reference):
             self.refresh()
 
     def _layer_removed(self, event: Any) -> None:
@@ -278,53 +210,38 @@ class MapDock(QWidget):
 
     # the person chose something
 
-    def _choose(self, index: int) -> None:
-        self._session.look_at(self._session.analyses[index])
-
     def _column_chosen(self) -> None:
-        self._top.setRowVisible(self.reference_box, self.column_box.currentData() == CHANGE)
         # ends typed for other values do not fit these
         self.form.set_value(self.form.value().model_copy(update={"low": None, "high": None}))
         self._later.stop()
         self.refresh()
 
-    def _reference_chosen(self, index: int) -> None:
-        self._since = self.reference
-        self.refresh()
-
-    def _show_clicked(self) -> None:
-        self.show_map()
-
-    def _another(self) -> None:
-        self._live = None
-        self.show_map()
-
-    def show_map(self) -> LiveMap | None:
-        """Add the map as a layer, or bring the one that is there up to date."""
-        current, shown = self._session.current, self._shown
+    def show_map(self, *, another: bool = False) -> LiveMap | None:
+        """Add the map as a layer; the one that is there serves unless `another` is wanted."""
+        current, shown, live = self._session.current, self._shown, self._live
         if current is None or shown is None:
             return None
         try:
-            if self._live is None:
-                self._live = self._maps.add(
-                    current, shown.column, self.form.value(), self.reference
-                )
-            self._live.layer.visible = True
+            if live is None or another:
+                settings, reference = self.form.value(), self.choices.reference
+                live = self._maps.add(current, shown.column, settings, reference)
         except InputError as error:
             self.about.say(str(error), "error")
             return None
+        live.layer.visible = True
+        self._live = live
         self._say_buttons()
-        return self._live
+        return live
 
     # showing
 
     def refresh(self) -> None:
         """Compute values and colours as chosen; recolour the layer and the colour bar."""
-        current, column = self._session.current, self.column_box.currentData()
+        current, column = self._session.current, self.choices.column
         if current is None or column is None:
             self._shown = None
             return
-        reference, live = self.reference, self._live
+        reference, live = self.choices.reference, self._live
         try:
             settings = self.form.value()
             shown = make_map(current, column, settings, reference)
@@ -463,15 +380,6 @@ class MapDock(QWidget):
             self.save_values(path if Path(path).suffix else f"{path}.tif")
 
 
-def _fitness(analysis: Analysis, chosen: Analysis | None, labels: Any) -> tuple[bool, ...]:
-    """Sorts the likeliest reference to the front."""
-    return (
-        analysis is not chosen,
-        analysis.labels is not labels,
-        "pristine" not in analysis.state.casefold(),
-    )
-
-
 def _shows(live: LiveMap, analysis: Analysis, reference: Analysis | None, shown: ValueMap) -> bool:
     """Whether a map layer has these values in these colours already."""
     before = live.shown
@@ -483,12 +391,3 @@ def _shows(live: LiveMap, analysis: Analysis, reference: Analysis | None, shown:
         and np.array_equal(before.labels, shown.labels)
         and np.array_equal(before.values, shown.values, equal_nan=True)
     )
-
-
-def _combo(tooltip: str) -> QComboBox:
-    box = QComboBox()
-    box.setToolTip(tooltip)
-    box.setMinimumContentsLength(8)
-    box.setSizeAdjustPolicy(QComboBox.SizeAdjustPolicy.AdjustToMinimumContentsLengthWithIcon)
-    box.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Fixed)
-    return box

@@ -247,8 +247,9 @@ class ProfileDock(QWidget):
         self._redraw()
 
     def _set_exclude(self) -> None:
+        wanted = self.exclude.value()  # the first change redraws, with what the others have
         for analysis in self._drawn_analyses():
-            self._session.set_exclude_layers(analysis, self.exclude.value())
+            self._session.set_exclude_layers(analysis, wanted)
 
     # showing
 
