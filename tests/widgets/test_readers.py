@@ -82,6 +82,16 @@ def test_labels_come_back_as_labels_with_their_numbers(tmp_path, name):
     assert again.metadata[KEY]["voxel_size_source"] == "assumed 1 µm"
 
 
+def test_opened_labels_can_be_painted_and_the_file_stays(tmp_path):
+    path = str(tmp_path / "l.tif")
+    write_volume(path, Volume(DATA, metadata={"kind": "labels"}))
+    (layer,) = opened(path)
+    assert isinstance(layer.data, np.memmap)
+    layer.data_setitem((np.array([2]), np.array([3]), np.array([4])), 999)
+    assert layer.data[2, 3, 4] == 999
+    np.testing.assert_array_equal(read_volume(path).data, DATA)
+
+
 def test_integers_of_unknown_origin_are_an_image(tmp_path):
     import tifffile
 

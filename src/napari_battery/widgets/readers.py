@@ -91,7 +91,17 @@ def _read(path: str | Sequence[str]) -> list[LayerData]:
 
 def _layer_data(volume: Volume) -> LayerData:
     is_labels = volume.metadata.get("kind") in _LABEL_KINDS and volume.dtype.kind in "biu"
-    return volume.data, layer_kwargs(volume), "labels" if is_labels else "image"
+    if is_labels:
+        return _paintable(volume.data), layer_kwargs(volume), "labels"
+    return volume.data, layer_kwargs(volume), "image"
+
+
+def _paintable(data: Any) -> Any:
+    """Labels that can be edited on screen; the file stays as it is until they are saved."""
+    if not isinstance(data, np.memmap) or data.filename is None:
+        return data
+    # copy on write: only what is painted takes memory
+    return np.memmap(data.filename, data.dtype, "c", data.offset, data.shape)
 
 
 def _read_slices(files: list[Path]) -> Volume:
