@@ -13,6 +13,7 @@ from napari_battery.radial.layers import LayerRule
 from napari_battery.radial.measure import default_workers, measure_particles
 from napari_battery.radial.result import RadialResult
 from napari_battery.radial.settings import RadialSettings
+from napari_battery.radial.smoothing import looks_smoothed
 from napari_battery.radial.tabulate import layer_table, particle_table, shell_table
 from napari_battery.radial.voxels import BLOCK_BYTES, Voxels
 from napari_battery.volume import Volume
@@ -77,6 +78,7 @@ def radial_tables(
     layers, reasons = layer_table(found, measured, rule)
     particles = particle_table(labels, found, measured, layers, reasons, settings.exclude_layers)
     notes += _notes(labels, image, found, measured, particles, settings)
+    notes += _smoothing_notes(inputs[1], voxels, particles)
     return RadialResult(
         particles=particles,
         layers=layers,
@@ -129,3 +131,18 @@ def _notes(
     if len(split):
         notes.append(f"{len(split)} of {n} labels are in separate pieces: {_named(split)}.")
     return notes
+
+
+def _smoothing_notes(image: Volume, voxels: Voxels, particles: pd.DataFrame) -> list[str]:
+    made = image.metadata.get("made")
+    was_filtered = isinstance(made, dict) and made.get("step") == "filter"
+    if was_filtered:
+        sign = "was made by a filter"
+    elif looks_smoothed(voxels, particles):
+        sign = "looks smoothed: neighbouring voxels are more alike than unfiltered noise is"
+    else:
+        return []
+    return [
+        f"“{image.name}” {sign}. The method wants unsmoothed grey levels, as smoothing carries "
+        "the surroundings into the outer layers. Use the image as it was reconstructed."
+    ]

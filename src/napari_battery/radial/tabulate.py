@@ -164,7 +164,8 @@ def particle_table(
     for name in ("core_mean", "core_std", "core_voxels"):
         columns[name] = core[name].to_numpy()
     columns["touches_border"] = found.cut
-    columns["note"] = _notes(measured, core["core_voxels"].to_numpy(), reasons, exclude_layers)
+    notes = _notes(measured, core["core_voxels"].to_numpy(), reasons, exclude_layers)
+    columns["note"] = pd.Series(notes, dtype=str)
     return pd.DataFrame(columns, columns=list(PARTICLES_3D if labels.ndim == 3 else PARTICLES_2D))
 
 
