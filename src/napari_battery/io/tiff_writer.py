@@ -91,7 +91,7 @@ def _fill(
     """
     depth = volume.shape[0]
     thick = max(1, _SLAB_BYTES * depth // max(1, int(np.prod(volume.shape)) * dtype.itemsize))
-    progress.begin(-(-depth // thick), f"Writing {path.name.split('.', 2)[-1]}")
+    progress.begin(-(-depth // thick), "Writing")
     with path.open("r+b") as file:
         file.seek(offset)
         for start in range(0, depth, thick):
