@@ -12,7 +12,7 @@ DEBIAN := xvfb xauth libegl1 libgl1 libopengl0 libglx-mesa0 libgl1-mesa-dri libd
 	libxkbcommon-x11-0 libxcb-cursor0 libxcb-icccm4 libxcb-image0 libxcb-keysyms1 \
 	libxcb-randr0 libxcb-render-util0 libxcb-shape0 libxcb-xinerama0
 
-.PHONY: demo test lint clean
+.PHONY: demo test lint screenshots clean
 
 demo: $(VENV)/installed | system
 	$(BIN)/napari-battery demo
@@ -20,6 +20,9 @@ demo: $(VENV)/installed | system
 test: $(VENV)/installed | system
 	$(MAKE) lint
 	$(XVFB) $(BIN)/python -m pytest
+
+screenshots: $(VENV)/installed | system
+	$(XVFB) $(BIN)/python docs/make_screenshots.py
 
 lint: $(VENV)/installed
 	$(BIN)/ruff check .

@@ -28,12 +28,20 @@ from napari_battery.samples import cycled_electrode, sand
 from napari_battery.tables import write_table
 from napari_battery.volume import Volume
 
-__all__ = ["Job", "electrode_job", "has_display", "sand_job", "state_table", "write_demo"]
+__all__ = [
+    "DELTA_MAP",
+    "Job",
+    "electrode_job",
+    "has_display",
+    "sand_job",
+    "state_table",
+    "write_demo",
+]
 
 _SAND_RADIAL = RadialSettings(exclude_layers=2)
 """Two layers: the grains are some 15 voxels wide; without five layers few keep a core."""
 
-_DELTA_MAP = MapSettings(low_percentile=5, high_percentile=95)
+DELTA_MAP = MapSettings(low_percentile=5, high_percentile=95)
 """The smallest cores hold few voxels: their noise must not set the range of the map."""
 
 
@@ -215,7 +223,7 @@ def _write_job(root: Path, job: Job, progress: Progress) -> Section:
             values = map_values(labels, change, "delta_core_mean", progress)
             name = f"delta-map-{state.replace(' ', '-')}"
             plots[name] = (
-                map_figure(values, "delta_core_mean", _DELTA_MAP, image=image, note=note),
+                map_figure(values, "delta_core_mean", DELTA_MAP, image=image, note=note),
                 f"ΔĪ_prist at {state}: change of the core mean since pristine.",
             )
             write_table(folder / f"{name.replace('-map', '')}.csv", change)

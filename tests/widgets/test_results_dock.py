@@ -9,9 +9,11 @@ from napari.components import ViewerModel
 from pytestqt.qtbot import QtBot
 
 from napari_battery.io import read_volume, write_volume
+from napari_battery.maps import MapSettings
 from napari_battery.radial import RadialSettings, radial_tables
 from napari_battery.volume import Volume
-from napari_battery.widgets.layers import KEY, add_volume, volume_from_layer
+from napari_battery.widgets.layers import add_volume, volume_from_layer
+from napari_battery.widgets.map_layers import MapLayers
 from napari_battery.widgets.results_dock import ResultsDock
 from napari_battery.widgets.session import Analysis, Session
 
@@ -27,12 +29,12 @@ def viewer(tmp_path: Path) -> ViewerModel:
     data = np.zeros(image.shape, np.int32)
     data[2:10, 2:10, 2:10] = 7
     labels = add_volume(viewer, image.like(data, "Particles"), labels=True)
-    add_volume(viewer, image.like(data, "Map"), labels=True).metadata[KEY]["kind"] = "map"
     viewer.add_points(np.zeros((1, 3)))
     result = radial_tables(volume_from_layer(labels), image, RadialSettings(exclude_layers=1))
     session = Session.of(viewer)
     session.add(Analysis("run", result, labels, layer, "pristine"))
     session.set_exclude_layers(session.analyses[0], 2)
+    MapLayers.of(session).add(session.analyses[0], "mean", MapSettings(colour_map="magma"))
     return viewer
 
 
@@ -56,8 +58,11 @@ def test_yesterday_s_sitting_comes_back(viewer: ViewerModel, tmp_path: Path, qtb
     assert other.folder.text() == str(tmp_path / "results")
     run(other, "opener", tmp_path / "results", qtbot)
     assert "Opened" in other.opener.message.text()
-    assert [layer.name for layer in today.layers] == ["scan", "Particles"]
-    scan, particles = today.layers
+    map_name = viewer.layers[2].name
+    assert [layer.name for layer in today.layers] == ["scan", "Particles", map_name]
+    scan, particles, shown = today.layers
+    assert shown.data is particles.data
+    assert shown.get_color(7) == pytest.approx(viewer.layers[2].get_color(7))
     assert isinstance(scan.data, np.memmap)
     assert not scan.visible
     assert tuple(scan.contrast_limits) == (20, 200)
@@ -70,7 +75,9 @@ def test_yesterday_s_sitting_comes_back(viewer: ViewerModel, tmp_path: Path, qtb
     pd.testing.assert_frame_equal(
         after.particles, before.particles, check_dtype=False, check_exact=True
     )
-    assert list(particles.features["index"]) == [0, 7]
+    assert particles.features.set_index("index")["core_mean"][7] == pytest.approx(
+        after.particles["core_mean"].iloc[0]
+    )
     particles.fill((5, 5, 5), 3)  # still editable, and the file of the results is not touched
     assert after.stale
 

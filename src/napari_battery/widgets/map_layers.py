@@ -140,6 +140,7 @@ class MapLayers:
             name=_name(analysis, shown, reference),
             colormap=label_colormap(shown),
             opacity=1.0,
+            iso_gradient_mode="smooth",  # in 3-D the light then changes colours least
             multiscale=labels.multiscale,
             **{name: getattr(labels, name) for name in _PLACE},
         )

@@ -10,6 +10,8 @@ import numpy as np
 from napari.layers import Image, Labels, Layer
 from napari.viewer import ViewerModel
 
+from napari_battery.errors import InputError
+from napari_battery.maps import MapSettings
 from napari_battery.results import SavedAnalysis, SavedLayer, Sitting
 from napari_battery.widgets.layers import (
     add_volume,
@@ -17,6 +19,7 @@ from napari_battery.widgets.layers import (
     is_overlay,
     volume_from_layer,
 )
+from napari_battery.widgets.map_layers import LiveMap, MapLayers
 from napari_battery.widgets.session import Analysis, Session
 
 __all__ = ["gather", "restore"]
@@ -56,7 +59,23 @@ def gather(viewer: ViewerModel) -> Sitting:
             )
             for analysis in session.analyses
         ],
+        maps=[
+            _describe_map(live, session)
+            for live in MapLayers.of(session).maps
+            if {live.analysis, live.reference or live.analysis} <= set(session.analyses)
+        ],
     )
+
+
+def _describe_map(live: LiveMap, session: Session) -> dict[str, Any]:
+    reference = live.reference
+    return {
+        "analysis": session.analyses.index(live.analysis),
+        "reference": None if reference is None else session.analyses.index(reference),
+        "column": live.column,
+        "settings": live.settings.model_dump(mode="json"),
+        "visible": live.layer.visible,
+    }
 
 
 def _saved_layer(layer: Any) -> SavedLayer:
@@ -93,6 +112,7 @@ def restore(viewer: ViewerModel, sitting: Sitting) -> list[str]:
             volume = replace(volume, data=np.array(volume.data))
         layers.append(add_volume(viewer, volume, labels=is_labels, **saved.display))
     session = Session.of(viewer)
+    analyses: list[Analysis] = []
     for saved_analysis in sitting.analyses:
         labels, image = saved_analysis.labels, saved_analysis.image
         analysis = Analysis(
@@ -106,4 +126,19 @@ def restore(viewer: ViewerModel, sitting: Sitting) -> list[str]:
         if saved_analysis.exclude_layers != analysis.exclude_layers:
             analysis.recompute_core(saved_analysis.exclude_layers)
         session.add(analysis)
-    return list(sitting.notes)
+        analyses.append(analysis)
+    notes = list(sitting.notes)
+    maps = MapLayers.of(session)
+    for entry in sitting.maps:
+        reference = entry["reference"]
+        try:
+            live = maps.add(
+                analyses[entry["analysis"]],
+                entry["column"],
+                MapSettings(**entry["settings"]),
+                None if reference is None else analyses[reference],
+            )
+            live.layer.visible = entry["visible"]
+        except InputError as error:
+            notes.append(f"A map of {entry['column']} could not be made again: {error}")
+    return notes

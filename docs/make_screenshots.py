@@ -1,0 +1,92 @@
+"""Draw every picture of the docs from the samples, through the real window.
+
+Run with a display, or under ``xvfb-run -a -s "-screen 0 1600x1000x24"``.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import napari
+from qtpy.QtWidgets import QApplication
+
+from napari_battery.demo import electrode_job
+from napari_battery.widgets.demo import open_job
+from napari_battery.widgets.layers import KEY
+from napari_battery.widgets.opening import open_dock
+from napari_battery.widgets.session import Session
+
+IMAGES = Path(__file__).with_name("images")
+
+
+def wait(until: Callable[[], bool] = lambda: True, settle: float = 1.0) -> None:
+    """Let the window work until `until`, and draw."""
+    limit = time.monotonic() + 120
+    while not until():
+        QApplication.processEvents()
+        time.sleep(0.01)
+        if time.monotonic() > limit:
+            raise TimeoutError
+    rest = time.monotonic() + settle
+    while time.monotonic() < rest:
+        QApplication.processEvents()
+        time.sleep(0.01)
+
+
+def window() -> Any:
+    viewer = napari.Viewer(title="napari-battery")
+    viewer.window.resize(1600, 1000)
+    return viewer
+
+
+def shoot(viewer: Any, name: str) -> None:
+    IMAGES.mkdir(exist_ok=True)
+    viewer.screenshot(IMAGES / f"{name}.png", canvas_only=False, flash=False)
+
+
+def prepare() -> None:
+    viewer = window()
+    viewer.open_sample("napari-battery", "sand")
+    open_dock(viewer, "Prepare stack")
+    wait()
+    shoot(viewer, "prepare")
+    viewer.close()
+
+
+def label() -> None:
+    viewer = window()
+    viewer.open_sample("napari-battery", "sand")
+    dock = open_dock(viewer, "Label particles")
+    dock.preview_box.setChecked(True)
+    wait(settle=3)
+    shoot(viewer, "label")
+    viewer.close()
+
+
+def whole_job() -> None:
+    job = electrode_job()
+    viewer = window()
+    open_job(viewer, job)
+    wait(settle=2)
+    shoot(viewer, "window")
+    open_dock(viewer, "Results table").parent().close()
+    open_dock(viewer, "Radial profile").parent().close()
+    Session.of(viewer).select([])
+    viewer.dims.ndisplay = 3
+    for layer in viewer.layers:
+        layer.visible = layer.metadata.get(KEY, {}).get("kind") == "map"
+    viewer.reset_view()
+    camera = getattr(viewer, "scene", viewer).camera
+    camera.angles = (10, -35, 65)
+    wait(settle=3)
+    shoot(viewer, "map")
+    viewer.close()
+
+
+if __name__ == "__main__":
+    prepare()
+    label()
+    whole_job()

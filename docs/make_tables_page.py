@@ -1,0 +1,28 @@
+"""Write docs/tables.md: the columns of every table, from the code that makes them."""
+
+from pathlib import Path
+
+from napari_battery import tables
+
+TABLES = {
+    "particles (3-D)": tables.PARTICLES_3D,
+    "particles (2-D)": tables.PARTICLES_2D,
+    "layers": tables.LAYERS,
+    "shells": tables.SHELLS,
+}
+
+
+def page() -> str:
+    lines = ["# Tables", "", "Made by `python docs/make_tables_page.py`.", ""]
+    for title, names in TABLES.items():
+        lines += [f"## {title}", "", "| column | unit | what it is |", "|---|---|---|"]
+        for name in names:
+            column = tables.COLUMNS[name]
+            text = column.description.replace("|", "\\|")
+            lines.append(f"| `{name}` | {column.unit} | {text} |")
+        lines.append("")
+    return "\n".join(lines)
+
+
+if __name__ == "__main__":
+    Path(__file__).with_name("tables.md").write_text(page(), encoding="utf-8")
