@@ -133,11 +133,22 @@ def _block(
         return np.full(shape, np.nan, np.float32)
     box = tuple(slice(int(a), int(b)) for a, b in zip(low, high, strict=True))
     source: NDArray[Any] = np.asarray(image.data[box]).astype(np.float64)
+    bad = ~np.isfinite(source)
     if image.region is not None:
-        source[~np.asarray(image.region[box]).astype(bool)] = np.nan
-    block = affine_transform(
-        source, matrix[:-1, :-1], offset - low, shape, np.float64, order, mode="nearest"
-    )
+        bad |= ~np.asarray(image.region[box]).astype(bool)
+
+    def transform(levels: NDArray[np.float64]) -> NDArray[np.float64]:
+        return np.asarray(
+            affine_transform(
+                levels, matrix[:-1, :-1], offset - low, shape, np.float64, order, mode="nearest"
+            )
+        )
+
+    source[bad] = 0
+    block = transform(source)
+    if bad.any():
+        # Only voxels that bad ones have a share in are lost.
+        block[transform(bad.astype(np.float64)) > 1e-6] = np.nan
     # Half a voxel beyond the outermost centres still belongs to the outermost voxels.
     index = np.indices(shape, sparse=True)
     for axis, row in enumerate(matrix[:-1, :-1]):

@@ -135,7 +135,9 @@ def measure_bytes(
         sum_all: Any = 0
         sq_all: Any = 0
         for k in range(1, top + 1):
-            n, total, squares = 0, 0, 0
+            n = 0
+            total: Any = 0
+            squares: Any = 0
             for g in range(lo, hi + 1):
                 c = np.int64(hist[k, g])
                 n += c

@@ -1,0 +1,64 @@
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from napari_battery.errors import InputError
+from napari_battery.progress import CallbackProgress, Cancelled
+from napari_battery.radial import map_values
+from napari_battery.volume import Volume
+
+
+@settings(max_examples=30, deadline=None)
+@given(
+    labels=st.lists(st.integers(1, 2**62), min_size=1, max_size=8, unique=True),
+    small=st.booleans(),
+    seed=st.integers(0, 99),
+)
+def test_every_voxel_has_its_particles_value(labels: list[int], small: bool, seed: int) -> None:
+    rng = np.random.default_rng(seed)
+    known = np.array([label % 200 + 1 for label in labels] if small else labels)
+    known = np.unique(known)
+    values = rng.normal(size=known.size)
+    volume = rng.choice(np.append(known, [0, 2**62 + 5 if not small else 250]), (4, 5, 6))
+    if small:
+        volume = volume.astype(np.uint8)
+    table = pd.DataFrame({"label": known, "core_mean": values}).sample(frac=1, random_state=seed)
+    made = map_values(Volume(volume, (1, 2, 3), name="l"), table, "core_mean")
+    assert made.dtype == np.float32
+    assert made.voxel_size_um == (1, 2, 3)
+    look_up = dict(zip(known.tolist(), values, strict=True))
+    expected = [look_up.get(int(v), np.nan) for v in volume.ravel()]
+    np.testing.assert_array_equal(made.data.ravel(), np.array(expected, np.float32))
+
+
+def test_writes_into_a_file_and_can_be_stopped(tmp_path: Path) -> None:
+    labels = Volume(np.ones((3, 4), np.int16))
+    out = np.lib.format.open_memmap(tmp_path / "map.npy", "w+", np.float32, (3, 4))
+    table = pd.DataFrame({"label": [1], "touches_border": [True]})
+    assert map_values(labels, table, "touches_border", out=out).data is out
+    assert (out == 1).all()
+    with pytest.raises(Cancelled):
+        map_values(labels, table, "touches_border", CallbackProgress(print, lambda: True))
+
+
+def test_bad_tables_are_refused() -> None:
+    labels = Volume(np.ones((3, 4), np.int16))
+    table = pd.DataFrame({"label": [1, 1], "note": ["", ""], "mean": [1.0, 2.0]})
+    with pytest.raises(InputError, match="no column “core_mean”"):
+        map_values(labels, table, "core_mean")
+    with pytest.raises(InputError, match="text"):
+        map_values(labels, table, "note")
+    with pytest.raises(InputError, match="several rows"):
+        map_values(labels, table, "mean")
+
+
+def test_empty_table_paints_nothing() -> None:
+    table = pd.DataFrame({"label": np.zeros(0, np.int64), "mean": np.zeros(0)})
+    made = map_values(Volume(np.ones((3, 4), np.int64)), table, "mean")
+    assert np.isnan(made.data).all()
