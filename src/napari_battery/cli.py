@@ -23,8 +23,6 @@ from napari_battery.volume import Volume
 
 __all__ = ["main"]
 
-_HDF5 = (".h5", ".hdf5", ".hdf", ".nxs", ".nx", ".nexus")
-
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run the command line; returns the exit code.
@@ -133,10 +131,10 @@ def _voxel_size(text: str) -> tuple[float, ...]:
 
 def _read(path: Path, options: argparse.Namespace) -> Volume:
     """Read a stack; its own voxel size wins over ``--voxel-size``."""
-    from napari_battery.io import read_volume
+    from napari_battery.io.read import HDF5_ENDINGS, read_volume
 
-    is_hdf5 = path.suffix.lower() in _HDF5
-    volume = read_volume(path, dataset=options.dataset if is_hdf5 else None)
+    has_datasets = path.suffix.lower() in HDF5_ENDINGS
+    volume = read_volume(path, dataset=options.dataset if has_datasets else None)
     size: tuple[float, ...] | None = options.voxel_size
     if size is None or volume.voxel_size_um is not None:
         return volume

@@ -21,7 +21,7 @@ __all__ = ["describe_file", "list_datasets", "open_volume", "read_volume", "read
 
 _EAGER_BYTES = 256 * 2**20
 _TIFF = (".tif", ".tiff", ".btf", ".tf8", ".tf2")
-_HDF5 = (".h5", ".hdf5", ".hdf", ".nxs", ".nx", ".nexus")
+HDF5_ENDINGS = (".h5", ".hdf5", ".hdf", ".nxs", ".nx", ".nexus")
 _OLE = b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1"
 _KNOWN = (
     "TIFF (.tif), a folder of slices, OME-Zarr (.zarr), HDF5 or NeXus (.h5, .nxs), Zeiss .txm, "
@@ -99,7 +99,7 @@ def readable(path: str | os.PathLike[str]) -> bool:
         from napari_battery.io.slices import slice_files
 
         return is_zarr(path) or bool(slice_files(path))
-    return path.suffix.lower() in (*_TIFF, *_HDF5, ".txm")
+    return path.suffix.lower() in (*_TIFF, *HDF5_ENDINGS, ".txm")
 
 
 def is_zarr(path: Path) -> bool:
@@ -167,7 +167,7 @@ def _open_file(path: Path, dataset: str | None) -> Volume:
         raise InputError(f"{path} is empty (0 bytes).")
     if is_tiff(head):
         return open_tiff(path)
-    if head.startswith(b"\x89HDF\r\n\x1a\n") or suffix in _HDF5:
+    if head.startswith(b"\x89HDF\r\n\x1a\n") or suffix in HDF5_ENDINGS:
         from napari_battery.io.hdf5 import open_hdf5
 
         return open_hdf5(path, dataset)
