@@ -74,7 +74,7 @@ def make_labels(counts: tuple[int, int, int], seed: int = 0) -> NDArray[np.uint1
     low, high = 0.3, 0.8
     for _ in range(9):
         middle = (low + high) / 2
-        filled = np.count_nonzero(make((4, 4, 4), middle)) / (4 * cell) ** 3
+        filled = np.count_nonzero(make((7, 7, 7), middle)) / (7 * cell) ** 3
         low, high = (middle, high) if filled < 1 - VOID else (low, middle)
     return make(counts, (low + high) / 2)
 

@@ -79,7 +79,7 @@ def squares_small(
     flat : bool
         Whether the data are a 2-D image: nothing lies above or below.
     squares : uint16, same layout as `masks`
-        Filled with the squares; 0 outside. All 0 on entry.
+        Filled with the squares; 0 outside.
     scratch : uint16
         At least as long.
     """
@@ -91,6 +91,9 @@ def squares_small(
         plane = (by + 1) * stride
         start = starts[p]
         end = start + bz * plane
+        margin = plane + stride + 2
+        squares[start - margin : start] = 0
+        squares[end : end + margin] = 0
         inside = masks[start:end]
         own = squares[start:end]
         if flat:

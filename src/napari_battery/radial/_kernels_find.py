@@ -121,7 +121,8 @@ def extract_masks(
     A box of (bz, by, bx) voxels is laid out with row stride bx + 1 and plane stride
     (by + 1)(bx + 1): one empty column and one empty row part neighbouring rows and
     planes, so that a shift by any neighbour offset never meets a voxel it should not.
-    `starts` are the positions of the first voxel; `masks` is empty (0) on entry.
+    `starts` are the positions of the first voxel; a plane, a row and two voxels are empty
+    before and behind each box.
 
     Returns
     -------
@@ -135,6 +136,10 @@ def extract_masks(
         bz = boxes[p, 3] - boxes[p, 0]
         by = boxes[p, 4] - boxes[p, 1]
         bx = boxes[p, 5] - boxes[p, 2]
+        end = starts[p] + bz * (by + 1) * (bx + 1)
+        margin = (by + 2) * (bx + 1) + 2
+        masks[starts[p] - margin : starts[p]] = 0
+        masks[end : end + margin] = 0
         for z in range(bz):
             source = ((boxes[p, 0] + z) * ny + boxes[p, 1]) * nx + boxes[p, 2]
             for _ in range(by):
@@ -148,4 +153,7 @@ def extract_masks(
                 mask = masks[to : to + bx]
                 for x in range(bx):
                     mask[x] = row[x] == target
+                masks[to + bx] = 0
+            to = starts[p] + (z * (by + 1) + by) * (bx + 1)
+            masks[to : to + bx + 1] = 0
     return touched

@@ -91,7 +91,6 @@ def measure_batch(
     _, ny, nx = block.shape
 
     masks = scratch.take("masks", total, np.uint8)
-    masks[:] = 0
     targets = bits[rows].astype(block.labels.dtype)
     extract_masks(block.labels, ny, nx, targets, boxes, starts, masks)
     first = scratch.take("first", int(row_starts[-1]), np.int32)
@@ -102,7 +101,6 @@ def measure_batch(
     describe_shapes(masks, boxes, starts, row_starts, acc, first, last, moments, pairs, pieces)
 
     index = scratch.take("index", total, np.uint16)
-    index[:] = 0
     if small:
         spare = scratch.take("spare", total, np.uint16)
         squares_small(masks, boxes, starts, flat, index, spare)
