@@ -211,8 +211,11 @@ def test_deleting_the_drawing_or_the_stack(
     form.editor.draw()
     viewer.layers.remove(form.editor.outline.layer)
     form.editor.draw()
-    viewer.layers.remove(stack)
-    assert len(viewer.layers) == 0  # the box goes with its stack
+    shapes = form.editor.outline.layer
+    viewer.layers.remove(stack)  # the box goes with its stack
+    assert form.editor.outline.layer is None
+    assert not shapes.visible
+    assert not shapes.data
     qtbot.waitUntil(lambda: not form.editor.isEnabled())
     assert form.crop() == []
     assert "Tick" in form.message.text()

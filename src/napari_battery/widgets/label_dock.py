@@ -25,6 +25,7 @@ from napari_battery.progress import Progress
 from napari_battery.volume import Volume
 from napari_battery.widgets.background import Latest
 from napari_battery.widgets.choosers import LayerChooser
+from napari_battery.widgets.closing import delete_when_closed
 from napari_battery.widgets.forms import SettingsForm, remembered
 from napari_battery.widgets.grey_sample import GreySample, sample_grey
 from napari_battery.widgets.histogram import HistogramView
@@ -60,6 +61,7 @@ class LabelDock(QWidget):
 
     def __init__(self, napari_viewer: napari.viewer.Viewer) -> None:
         super().__init__()
+        delete_when_closed(self)
         self._viewer = viewer = Session.of(napari_viewer).viewer
         self.image = LayerChooser(viewer, Image, "Grey-level image whose particles are labelled")
         self.histogram = HistogramView()
@@ -265,6 +267,8 @@ class LabelDock(QWidget):
         if look.mask is not None and self.preview_box.isChecked() and self.isVisible():
             text += f": {100 * look.mask.fraction:.1f} % of this slice is {settings.particles}"
             self.preview.show(look.mask)
+        else:
+            self.preview.hide()
         self.notice.say(text)
 
     def _fit_threshold_editor(self, sample: GreySample) -> None:

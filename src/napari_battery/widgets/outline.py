@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from typing import Any, Literal
+from weakref import WeakKeyDictionary
 
 import numpy as np
 from napari.viewer import ViewerModel
@@ -19,10 +20,19 @@ __all__ = ["Outline", "Shape"]
 Shape = Literal["rectangle", "polygon", "ellipse"]
 
 _COLOUR = "#ffb000"
+_IDLE = "Drawing"
+
+# By viewer and number of axes: the layer that outlines are drawn in, one after the other.
+# Once made it stays, empty and hidden between drawings: napari 0.9 crashes in OpenGL when
+# a layer is added after a Shapes layer was removed (napari issues 6472 and 8471).
+_layers: WeakKeyDictionary[ViewerModel, dict[int, Any]] = WeakKeyDictionary()
+_owners: WeakKeyDictionary[Any, Outline] = WeakKeyDictionary()
 
 
 class Outline(QObject):
-    """A Shapes layer on a stack's grid that holds a shape, in voxels of that stack.
+    """A shape in a Shapes layer on a stack's grid, in voxels of that stack.
+
+    All outlines of a viewer share the layer; whoever draws takes it over.
 
     Parameters
     ----------
@@ -55,6 +65,9 @@ class Outline(QObject):
         listen(parent, self._layer_removed, viewer.layers.events.removed)
         dims = viewer.dims.events
         listen(parent, self._follow_slice, dims.point, dims.order, dims.ndisplay)
+        self._held: list[Any] = []
+        held, layers = self._held, viewer.layers  # not self: it is already gone by then
+        parent.destroyed.connect(lambda: _empty_those(held, layers))
 
     @property
     def vertices(self) -> NDArray[np.float64] | None:
@@ -66,7 +79,7 @@ class Outline(QObject):
     @property
     def unread(self) -> bool:
         """Whether the person has just drawn something that `drawn` has yet to tell of."""
-        return self._later.isActive()
+        return bool(self._later.isActive())
 
     @property
     def by_slice(self) -> dict[int, NDArray[np.float64]]:
@@ -91,20 +104,30 @@ class Outline(QObject):
             return
         self.remove()
         self._reference = reference
-        self.layer = self._viewer.add_shapes(
-            None,
-            ndim=reference.ndim,
-            name=self._name,
-            face_color="transparent",
-            edge_color=_COLOUR,
-            edge_width=max(1.0, min(_shape_of(reference)[-2:]) / 200),
-            units=reference.units,
-            axis_labels=reference.axis_labels,
-            scale=reference.scale,
-            metadata={KEY: {"overlay": True}},
-        )
+        layers = _layers.setdefault(self._viewer, {})
+        layer = layers.get(reference.ndim)
+        if layer is None or layer not in self._viewer.layers:
+            layer = layers[reference.ndim] = self._viewer.add_shapes(
+                None,
+                ndim=reference.ndim,
+                face_color="transparent",
+                edge_color=_COLOUR,
+                units=reference.units,
+                axis_labels=reference.axis_labels,
+                scale=reference.scale,
+                metadata={KEY: {"overlay": True}},
+            )
+        elif layer in _owners:
+            _owners[layer].remove()
+        _owners[layer] = self
+        self.layer, self._held[:] = layer, [layer]
+        layer.name, layer.visible = self._name, True
+        layer.current_edge_width = max(1.0, min(_shape_of(reference)[-2:]) / 200)
+        layer.current_edge_color = _COLOUR
+        layer.current_face_color = "transparent"
+        self._viewer.layers.move(self._viewer.layers.index(layer), len(self._viewer.layers))
         self._match_grid()
-        self.layer.events.data.connect(self._changed)
+        layer.events.data.connect(self._changed)
 
     def set_shape(self, vertices: NDArray[np.float64], shape: Shape) -> None:
         """Replace the shape, as if it had been drawn, without saying so."""
@@ -113,10 +136,15 @@ class Outline(QObject):
             self._follow_slice()
 
     def remove(self) -> None:
-        """Take the layer out of the viewer."""
+        """Take the shape away."""
         layer, self.layer, self._reference = self.layer, None, None
-        if layer is not None and layer in self._viewer.layers:
-            self._viewer.layers.remove(layer)
+        self._held.clear()
+        if layer is None:
+            return
+        layer.events.data.disconnect(self._changed)
+        _owners.pop(layer, None)
+        if layer in self._viewer.layers:
+            _empty(layer)
 
     def _match_grid(self) -> None:
         reference = self._reference
@@ -183,14 +211,26 @@ class Outline(QObject):
         self._write([(vertices, self.layer.shape_type[-1])])
 
     def _layer_removed(self, event: Any) -> None:
-        if event.value is self.layer:
-            self.layer = self._reference = None
-        elif event.value is self._reference:
+        if event.value is self.layer or event.value is self._reference:
             self.remove()
 
     def plane(self) -> tuple[int, ...]:
         """Axes of the stack in which the shape lies flat now."""
         return displayed_axes(self._viewer, self.layer) if self.layer is not None else ()
+
+
+def _empty(layer: Any) -> None:
+    """Leave the layer for the next drawing."""
+    layer.mode = "pan_zoom"
+    layer.selected_data = set()
+    layer.data = []
+    layer.name, layer.visible = _IDLE, False
+
+
+def _empty_those(held: list[Any], layers: Any) -> None:
+    for layer in held:
+        if layer in layers:
+            _empty(layer)
 
 
 def _shape_of(layer: Any) -> tuple[int, ...]:

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 from qtpy.QtCore import Qt
 from qtpy.QtWidgets import QFrame, QLabel, QScrollArea, QVBoxLayout, QWidget
 
+from napari_battery.widgets.closing import delete_when_closed
 from napari_battery.widgets.layer_checklist import LayerChecklist
 from napari_battery.widgets.prepare_crop import CropForm
 from napari_battery.widgets.prepare_grey import GreyForm
@@ -27,6 +28,7 @@ class PrepareDock(QWidget):
 
     def __init__(self, napari_viewer: napari.viewer.Viewer) -> None:
         super().__init__()
+        delete_when_closed(self)
         viewer = Session.of(napari_viewer).viewer
         self.layers = LayerChecklist(viewer)
         self.voxel_size = VoxelSizeForm(viewer, self.layers)

@@ -71,6 +71,7 @@ class GreyForm(QWidget):
         self.out.setPlaceholderText("in memory")
         self.out.setToolTip("TIFF or OME-Zarr to write the result to, block by block")
         self.out_button = QPushButton("File…")
+        self.out_button.setToolTip("Choose where to write the result; empty: memory")
         self.runner = StepRunner(
             "Convert ticked images", "Make new layers; the originals are kept, hidden"
         )

@@ -90,6 +90,7 @@ class RawForm(QWidget):
         self.path.setPlaceholderText("File of bare voxels")
         self.path.setToolTip("A file without a header that says its shape (.raw, .bin, .vol)")
         self.browse = QPushButton("Choose…")
+        self.browse.setToolTip("Choose the file")
         self.fields = _Fields()
         self.open_button = QPushButton("Open")
         self.open_button.setToolTip("Add it as a layer; nothing is read before it is shown")

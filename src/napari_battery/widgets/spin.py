@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from qtpy.QtCore import QSize
 from qtpy.QtWidgets import QDoubleSpinBox, QSizePolicy, QWidget
 
 __all__ = ["PlainSpinBox"]
@@ -25,3 +26,9 @@ class PlainSpinBox(QDoubleSpinBox):
         """The number as people write it."""
         text = f"{value:.{self.decimals()}f}"
         return text.rstrip("0").rstrip(".") if "." in text else text
+
+    def minimumSizeHint(self) -> QSize:  # noqa: N802 (Qt's name)
+        """Room for eight digits; Qt would make room for the ends of the range."""
+        hint: QSize = super().minimumSizeHint()
+        enough = self.fontMetrics().horizontalAdvance("00000000" + self.suffix()) + 40
+        return QSize(min(hint.width(), enough), hint.height())

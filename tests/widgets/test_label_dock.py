@@ -1,0 +1,262 @@
+from __future__ import annotations
+
+import gc
+import threading
+import weakref
+from typing import Any
+
+import numpy as np
+import pytest
+from napari.components import ViewerModel
+from pytestqt.qtbot import QtBot
+from scipy import ndimage
+
+from napari_battery.labelling import LabelSettings, foreground_mask, threshold_value
+from napari_battery.widgets import label_dock
+from napari_battery.widgets.label_dock import LabelDock
+from napari_battery.widgets.layers import KEY, battery_metadata, volume_from_layer
+
+
+def balls() -> np.ndarray:
+    """Four balls inside and one cut by the face, noise."""
+    data = np.full((30, 40, 50), 60.0)
+    z, y, x = np.indices(data.shape)
+    for centre in ((8, 10, 10), (20, 10, 30), (10, 28, 12), (18, 28, 36), (15, 20, 48)):
+        data[sum((a - c) ** 2 for a, c in zip((z, y, x), centre, strict=True)) <= 36] = 180
+    data = ndimage.gaussian_filter(data, 0.7) + np.random.default_rng(0).normal(0, 5, data.shape)
+    return data.clip(0, 255).astype(np.uint8)
+
+
+DATA = balls()
+
+
+@pytest.fixture
+def viewer() -> ViewerModel:
+    return ViewerModel()
+
+
+@pytest.fixture
+def stack(viewer: ViewerModel) -> Any:
+    return viewer.add_image(DATA, name="stack", scale=(0.5,) * 3, units="um", translate=(1, 2, 3))
+
+
+@pytest.fixture
+def dock(viewer: ViewerModel, qtbot: QtBot) -> LabelDock:
+    widget = LabelDock(viewer)
+    qtbot.addWidget(widget)
+    widget.show()
+    return widget
+
+
+def label(dock: LabelDock, qtbot: QtBot) -> None:
+    dock.run()
+    qtbot.waitUntil(lambda: not dock.runner.busy, timeout=60_000)
+
+
+def test_particles_get_a_layer_in_the_image_s_place(
+    viewer: ViewerModel, stack: Any, dock: LabelDock, qtbot: QtBot
+) -> None:
+    label(dock, qtbot)
+    made = viewer.layers["Particles of stack"]
+    assert made.data.dtype == np.int32
+    assert set(np.unique(made.data)) == set(range(6))
+    assert dock.runner.message.text() == "5 particles; 1 touch the border."
+    assert volume_from_layer(made).same_grid(volume_from_layer(stack))
+    assert made.units == stack.units
+    assert made.axis_labels == ("z", "y", "x")
+    assert made.metadata[KEY]["made"]["step"] == "label"
+    label(dock, qtbot)  # again: the first stays
+    assert len([layer for layer in viewer.layers if "Particles" in layer.name]) == 2
+
+
+def test_the_preview_is_the_threshold_s_mask_on_the_shown_slice(
+    viewer: ViewerModel, stack: Any, dock: LabelDock, qtbot: QtBot
+) -> None:
+    volume, settings = volume_from_layer(stack), LabelSettings()
+    mask = foreground_mask(volume, threshold_value(volume, settings), settings)
+    for order, steps in (((0, 1, 2), (8, 0, 0)), ((2, 0, 1), (0, 0, 30))):
+        viewer.dims.order = order
+        viewer.dims.current_step = steps
+        axis = order[0]
+        expected = mask.take([steps[axis]], axis=axis)
+
+        def shown(expected: np.ndarray = expected) -> bool:
+            layer = dock.preview.layer
+            return layer is not None and np.array_equal(layer.data, expected)
+
+        qtbot.waitUntil(shown)
+    assert f"{threshold_value(volume):.5g}" in dock.notice.text()
+
+
+def test_a_dragged_threshold_is_a_manual_one(
+    viewer: ViewerModel, stack: Any, dock: LabelDock, qtbot: QtBot
+) -> None:
+    qtbot.waitUntil(lambda: bool(dock.histogram.markers))
+    otsu = dock.histogram.markers[0]
+    dock.histogram.marker_moved.emit(0, 149.7)
+    settings = dock.form.value()
+    assert (settings.threshold, settings.manual_threshold) == ("manual", 150)
+    mask = foreground_mask(volume_from_layer(stack), 150, settings)
+    step = viewer.dims.current_step[0]
+    qtbot.waitUntil(
+        lambda: (
+            dock.preview.layer is not None
+            and np.array_equal(dock.preview.layer.data, mask[step : step + 1])
+        )
+    )
+    assert dock.histogram.markers == [150]
+    dock.reset_button.click()
+    qtbot.waitUntil(lambda: dock.histogram.markers == [otsu])
+
+
+def test_choosing_manual_starts_at_otsu(
+    viewer: ViewerModel, stack: Any, dock: LabelDock, qtbot: QtBot
+) -> None:
+    qtbot.waitUntil(lambda: bool(dock.histogram.markers))
+    dock.form.rows["threshold"].set_value("manual")
+    assert dock.form.value().manual_threshold == dock.histogram.markers[0]
+
+
+def test_the_region_is_honoured(
+    viewer: ViewerModel, stack: Any, dock: LabelDock, qtbot: QtBot
+) -> None:
+    region = np.zeros(DATA.shape, bool)
+    region[:, :20, :20] = True
+    battery_metadata(stack)["region"] = region
+    label(dock, qtbot)
+    made = viewer.layers["Particles of stack"].data
+    assert made.any()
+    assert not made[~region].any()
+
+
+def test_cancel_leaves_no_layer(
+    viewer: ViewerModel,
+    stack: Any,
+    dock: LabelDock,
+    qtbot: QtBot,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    started = threading.Event()
+
+    def endless(image: Any, settings: Any, progress: Any) -> None:
+        progress.begin(10, "Labelling")
+        started.set()
+        while True:
+            progress.advance(0)
+
+    monkeypatch.setattr(label_dock, "label_particles", endless)
+    dock.preview_box.setChecked(False)
+    dock.run()
+    started.wait(10)
+    dock.runner.cancel()
+    qtbot.waitUntil(lambda: not dock.runner.busy)
+    assert "Cancelled" in dock.runner.message.text()
+    assert list(viewer.layers) == [stack]
+
+
+def test_deleting_the_image_meanwhile(
+    viewer: ViewerModel, stack: Any, dock: LabelDock, qtbot: QtBot
+) -> None:
+    dock.run()
+    viewer.layers.remove(stack)
+    qtbot.waitUntil(lambda: not dock.runner.busy, timeout=60_000)
+    assert [layer.name for layer in viewer.layers] == ["Particles of stack"]
+    assert dock.histogram.markers == []
+    label(dock, qtbot)
+    assert "Open an image" in dock.runner.message.text()
+
+
+def test_no_particle_is_said_and_adds_nothing(
+    viewer: ViewerModel, stack: Any, dock: LabelDock, qtbot: QtBot
+) -> None:
+    dock.histogram.marker_moved.emit(0, 250)
+    dock.preview_box.setChecked(False)
+    label(dock, qtbot)
+    assert "No particle" in dock.runner.message.text()
+    assert list(viewer.layers) == [stack]
+
+
+def test_a_constant_image_is_refused_in_words(
+    viewer: ViewerModel, dock: LabelDock, qtbot: QtBot
+) -> None:
+    viewer.add_image(np.full((5, 6, 7), 9, np.uint8), name="flat")
+    label(dock, qtbot)
+    assert "flat" in dock.runner.message.text()
+    assert [layer.name for layer in viewer.layers] == ["flat"]
+
+
+def test_an_unknown_voxel_size_is_mentioned(
+    viewer: ViewerModel, dock: LabelDock, qtbot: QtBot
+) -> None:
+    viewer.add_image(DATA, name="bare")
+    label(dock, qtbot)
+    assert "voxel size" in dock.runner.message.text()
+
+
+def test_the_preview_goes_with_its_box_its_view_and_its_dock(
+    viewer: ViewerModel, stack: Any, dock: LabelDock, qtbot: QtBot
+) -> None:
+    def shown() -> bool:
+        return any(layer.name == "Threshold preview" for layer in viewer.layers)
+
+    qtbot.waitUntil(shown)
+    dock.preview_box.setChecked(False)
+    assert not shown()
+    dock.preview_box.setChecked(True)
+    qtbot.waitUntil(shown)
+    viewer.dims.ndisplay = 3
+    qtbot.waitUntil(lambda: not shown())
+    viewer.dims.ndisplay = 2
+    qtbot.waitUntil(shown)
+    viewer.layers.remove("Threshold preview")  # by hand: that unticks it
+    assert not dock.preview_box.isChecked()
+    dock.preview_box.setChecked(True)
+    qtbot.waitUntil(shown)
+    dock.hide()
+    assert not shown()
+    dock.show()
+    qtbot.waitUntil(shown)
+
+
+def test_a_dock_that_is_closed_mid_preview_leaves_nothing(
+    viewer: ViewerModel, stack: Any, qtbot: QtBot
+) -> None:
+    dock = LabelDock(viewer)
+    dock.show()
+    dock._look()  # a preview is being computed now
+    gone: list[bool] = []
+    dock.destroyed.connect(lambda: gone.append(True))
+    dock.close()
+    dock.deleteLater()
+    qtbot.waitUntil(lambda: bool(gone))
+    qtbot.wait(100)
+    assert list(viewer.layers) == [stack]
+    viewer.dims.current_step = (3, 0, 0)
+    stack.name = "other"
+    viewer.layers.clear()
+
+
+def open_and_close(viewer: ViewerModel, qtbot: QtBot) -> list[Any]:
+    """Use a dock on an image, close it and delete the image; return what is to be freed."""
+    dock = LabelDock(viewer)
+    layer = viewer.add_image(DATA.copy(), name="stack")
+    dock.show()
+    qtbot.waitUntil(lambda: bool(dock.histogram.markers))
+    gone: list[bool] = []
+    dock.destroyed.connect(lambda: gone.append(True))
+    dock.close()
+    dock.deleteLater()
+    qtbot.waitUntil(lambda: bool(gone))
+    viewer.add_points()  # napari itself holds on to the layer selected last
+    viewer.layers.remove(layer)
+    return [weakref.ref(layer), weakref.ref(dock)]
+
+
+def test_a_closed_dock_lets_its_image_go(viewer: ViewerModel, qtbot: QtBot) -> None:
+    kept = open_and_close(viewer, qtbot)
+
+    def freed() -> bool:
+        gc.collect()
+        return all(reference() is None for reference in kept)
+
+    qtbot.waitUntil(freed)
