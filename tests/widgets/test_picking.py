@@ -385,6 +385,14 @@ def test_a_bent_particle_is_shown_in_a_slice_that_cuts_it(session, viewer):
     assert data[tuple(index)] == NEAR
 
 
+def test_a_particle_that_left_its_box_is_found(session, viewer):
+    labels = viewer.layers["P"]
+    labels.data = np.roll(labels.data, 20, axis=2)
+    session.select((NEAR,), None, focus=True)
+    world = np.array(labels.data_to_world(np.argwhere(labels.data == NEAR).mean(axis=0)))
+    np.testing.assert_allclose(viewer.scene.camera.center[-2:], world[1:], atol=1e-6)
+
+
 def test_a_particle_that_is_gone_leaves_the_view_alone(session, viewer):
     before = viewer.scene.camera.center, viewer.dims.point
     viewer.layers["P"].data[:] = 0

@@ -129,8 +129,15 @@ def test_another_state_is_added_and_the_same_one_replaced(dock, viewer, qtbot):
     assert dock.state.text() == "4.4 V"
     run(dock, qtbot)
     run(dock, qtbot)
-    names = [analysis.name for analysis in Session.of(viewer).analyses]
-    assert names == ["pristine", "charged (4.4 V)"]
+    analyses = Session.of(viewer).analyses
+    assert [analysis.name for analysis in analyses] == ["pristine", "charged (4.4 V)"]
+    dock.image.choose(viewer.layers["pristine"])
+    dock.state.setText("0 cycles")
+    run(dock, qtbot)
+    assert [analysis.state for analysis in analyses] == ["pristine", "4.4 V", "0 cycles"]
+    dock.image.choose(viewer.layers["charged"])
+    dock.image.choose(viewer.layers["pristine"])
+    assert dock.state.text() == "0 cycles"
 
 
 def test_cancel_leaves_nothing(dock, viewer, qtbot, gate):

@@ -7,8 +7,9 @@ import numpy as np
 import pandas as pd
 import pytest
 from napari.components import ViewerModel
-from qtpy.QtCore import QItemSelectionModel, Qt
+from qtpy.QtCore import QItemSelectionModel, QPoint, Qt
 from qtpy.QtGui import QGuiApplication
+from qtpy.QtWidgets import QApplication
 
 from napari_battery.errors import InputError
 from napari_battery.radial import RadialSettings, radial_tables
@@ -226,6 +227,29 @@ def test_hidden_columns_are_remembered(dock, qtbot, viewer):
     assert "bbox_z0" not in other.particles.view.shown_columns()
 
 
+def test_the_menus_open_and_act(dock, qtbot):
+    view = dock.particles.view
+    dock.particles.columns_button.click()
+    menu = QApplication.activePopupWidget()
+    action = next(a for a in menu.actions() if a.toolTip() == "sphericity")
+    qtbot.mouseClick(menu, Qt.MouseButton.LeftButton, pos=menu.actionGeometry(action).center())
+    assert "sphericity" not in view.shown_columns()
+    assert menu.isVisible()  # for the next tick
+    menu.close()
+    view.horizontalHeader().customContextMenuRequested.emit(QPoint(5, 5))
+    menu = QApplication.activePopupWidget()
+    assert [action.text() for action in menu.actions()] == ["Hide “Label”", "Columns as at first"]
+    menu.actions()[1].trigger()
+    menu.close()
+    assert "sphericity" in view.shown_columns()
+    select(view, 1)
+    view.customContextMenuRequested.emit(QPoint(5, 5))
+    menu = QApplication.activePopupWidget()
+    menu.actions()[0].trigger()
+    menu.close()
+    assert len(QGuiApplication.clipboard().text().splitlines()) == 2
+
+
 def test_columns_stay_hidden_through_sorting_and_filtering(dock):
     before = dock.particles.view.shown_columns()
     dock.particles.view.sortByColumn(1, Qt.SortOrder.DescendingOrder)
@@ -260,6 +284,14 @@ def test_export_of_all_and_of_the_rows_shown(dock, tmp_path, session):
     made = json.loads((tmp_path / "some.csv.provenance.json").read_text())
     assert made["step"] == "radial"
     assert (made["rows"], made["of_rows"], made["condition"]) == (3, 4, "label > 4")
+    dock.tabs.setCurrentIndex(1)
+    session.select((9,), None)
+    dock.export(tmp_path / "layers.csv", only_shown=True)
+    layers = read_table(tmp_path / "layers.csv")
+    assert set(layers["label"]) == {9}
+    made = json.loads((tmp_path / "layers.csv.provenance.json").read_text())
+    assert made["of_picked_labels"] == [9]
+    assert made["rows"] == len(layers)
     with pytest.raises(InputError, match="does not exist"):
         dock.export(tmp_path / "no" / "folder.csv", only_shown=False)
 

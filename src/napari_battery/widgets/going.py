@@ -14,6 +14,8 @@ __all__ = ["bounding_boxes", "go_to"]
 
 _TINY_PX = 14.0
 _READABLE_PX = 80.0
+_SEARCHED_VOXELS = 50_000_000
+"""A particle that left its box is looked for in the whole volume up to this size (0.1 s)."""
 
 
 def go_to(session: Session, label: int) -> None:
@@ -47,13 +49,13 @@ def go_to(session: Session, label: int) -> None:
 
 
 def bounding_boxes(analysis: Analysis, labels: tuple[int, ...]) -> NDArray[np.int64] | None:
-    """Boxes of particles in voxels, from the table: (n, ndim, 2), half open.
+    """Boxes of particles in voxels, as the table has them: (n, ndim, 2), half open.
 
-    None where the table does not know them for certain (labels were edited since).
+    None where the table does not know them. Once labels were edited they may be wrong.
     """
     table = analysis.particles
     layer = analysis.labels
-    if layer is None or analysis.stale:
+    if layer is None:
         return None
     axes = "zyx"[-layer.ndim :]
     columns = [f"bbox_{axis}{end}" for axis in axes for end in "01"]
@@ -71,10 +73,13 @@ def _middle(
 ) -> tuple[NDArray[np.float64], NDArray[np.float64]] | None:
     """Centre of a particle in voxels, in a slice that cuts it, and its edge lengths."""
     data: Any = layer.data[0] if getattr(layer, "multiscale", False) else layer.data
+    whole = np.array([(0, n) for n in data.shape])
     boxes = bounding_boxes(analysis, (label,))
-    box = np.array([(0, n) for n in data.shape]) if boxes is None else boxes[0]
-    crop = np.asarray(data[tuple(slice(a, b) for a, b in box)])
-    found = np.argwhere(crop == label)
+    box = whole if boxes is None else np.clip(boxes[0], 0, whole[:, 1:])
+    found = _voxels(data, box, label)
+    if not len(found) and np.prod(data.shape) <= _SEARCHED_VOXELS:
+        box = whole  # edits moved it
+        found = _voxels(data, box, label)
     if not len(found):
         return None
     centre = found.mean(axis=0)
@@ -82,6 +87,12 @@ def _middle(
         slices = np.unique(found[:, 0])
         centre[0] = slices[np.argmin(np.abs(slices - centre[0]))]
     return centre + box[:, 0], np.ptp(found, axis=0) + 1.0
+
+
+def _voxels(data: Any, box: NDArray[np.int64], label: int) -> NDArray[np.int64]:
+    """Voxels of a particle in a box, counted from the box's corner."""
+    crop = np.asarray(data[tuple(slice(a, b) for a, b in box)])
+    return np.argwhere(crop == label)
 
 
 def _camera(viewer: Any) -> Any:

@@ -15,7 +15,7 @@ from napari_battery.widgets.going import bounding_boxes
 from napari_battery.widgets.layers import KEY
 from napari_battery.widgets.session import Analysis, Session
 
-__all__ = ["NAME", "PICK_COLOURS", "Highlight"]
+__all__ = ["NAME", "PICK_COLOURS", "Highlight", "warm_up"]
 
 NAME = "Picked particles"
 
@@ -91,29 +91,28 @@ class Highlight:
         place = {name: getattr(labels, name) for name in _PLACE}
         step = np.asarray(labels.data_to_world(begin)) - np.asarray(labels.data_to_world(begin * 0))
         place["translate"] = labels.translate + np.linalg.solve(labels.affine.linear_matrix, step)
-        self._show(False)  # one drawing at the end, not one per change
+        colours: dict[int | None, Any] = {None: _CLEAR, 0: _CLEAR}
+        colours |= {n: PICK_COLOURS[i % len(PICK_COLOURS)] for i, n in enumerate(picked)}
+        changes = {**place, "colormap": DirectLabelColormap(color_dict=colours), "data": data}
         layer = self.layer
         if layer is None:
             layer = self._layer = Labels(
-                data,
                 name=NAME,
                 visible=False,
                 opacity=1.0,
                 blending="translucent_no_depth",  # seen through what is in front of it
                 metadata={KEY: {"overlay": True}},
-                **place,
+                **changes,
             )
             layer.events.visible.connect(self._switched)
             _add_quietly(session.viewer, layer)
-        else:
-            if layer.data is not data:
-                layer.data = data
-            for name, value in place.items():
-                setattr(layer, name, value)
+        # each change is sliced anew: let it be while the view is small
+        grows = np.prod(data.shape) >= np.prod(layer.data.shape)
+        names = list(changes) if grows else list(reversed(changes))
+        for name in names:
+            if not _same(name, getattr(layer, name), changes[name]):
+                setattr(layer, name, changes[name])
         layer.editable = False  # painting on it would change the labels themselves
-        colours: dict[int | None, Any] = {None: _CLEAR, 0: _CLEAR}
-        colours |= {n: PICK_COLOURS[i % len(PICK_COLOURS)] for i, n in enumerate(picked)}
-        layer.colormap = DirectLabelColormap(color_dict=colours)
         self._thickness = 1 if smallest < _THIN_BELOW_VOXELS else 2
         self._set_contour()
         self._to_top()
@@ -133,8 +132,11 @@ class Highlight:
 
     def _set_contour(self, event: Any = None) -> None:
         layer, session = self.layer, self._session()
-        if layer is not None and session is not None:
-            layer.contour = self._thickness if session.viewer.dims.ndisplay == 2 else 0
+        if layer is None or session is None:
+            return
+        contour = self._thickness if session.viewer.dims.ndisplay == 2 else 0
+        if layer.contour != contour:  # setting it slices the layer anew
+            layer.contour = contour
 
     def _show(self, visible: bool) -> None:
         layer = self.layer
@@ -172,12 +174,19 @@ class Highlight:
             self._layer = None
 
 
+def warm_up(dtype: np.dtype[Any]) -> None:
+    """Let napari compile what colours single labels of this type, before the first pick."""
+    if dtype.itemsize > 2:
+        colormap = DirectLabelColormap(color_dict={None: _CLEAR, 0: _CLEAR, 1: PICK_COLOURS[0]})
+        colormap.map(np.zeros((1, 1), dtype))
+
+
 def _around(
     analysis: Analysis, labels: Labels, picked: tuple[int, ...]
 ) -> tuple[Any, np.ndarray, int]:
     """View of the labels around what is picked, where it begins, and the smallest box edge."""
     whole = np.zeros(labels.ndim)
-    boxes = bounding_boxes(analysis, picked)
+    boxes = None if analysis.stale else bounding_boxes(analysis, picked)
     if boxes is None:
         return labels.data, whole, _THIN_BELOW_VOXELS
     smallest = int((boxes[..., 1] - boxes[..., 0]).min(axis=0).min())
@@ -188,6 +197,21 @@ def _around(
     end = np.minimum(boxes[..., 1].max(axis=0) + 2, labels.data.shape)
     view = labels.data[tuple(slice(a, b) for a, b in zip(begin, end, strict=True))]
     return view, begin.astype(np.float64), smallest
+
+
+def _same(name: str, a: Any, b: Any) -> bool:
+    """Whether a layer's attribute has this value already; of data, the very same memory."""
+    if name == "colormap":
+        return False
+    if name == "data" and isinstance(a, np.ndarray) and isinstance(b, np.ndarray):
+        return (a.__array_interface__["data"], a.shape, a.strides) == (
+            b.__array_interface__["data"],
+            b.shape,
+            b.strides,
+        )
+    if name == "affine":
+        a, b = a.affine_matrix, b.affine_matrix
+    return a is b or (name != "data" and np.array_equal(a, b))
 
 
 def _add_quietly(viewer: Any, layer: Labels) -> None:

@@ -6,7 +6,7 @@ from typing import Any
 
 from napari.layers import Image, Labels, Layer
 from napari.viewer import ViewerModel
-from qtpy.QtCore import Qt
+from qtpy.QtCore import Qt, QTimer
 from qtpy.QtWidgets import (
     QFormLayout,
     QFrame,
@@ -24,7 +24,8 @@ from napari_battery.radial import RadialResult, RadialSettings
 from napari_battery.volume import Volume
 from napari_battery.widgets.choosers import LayerChooser
 from napari_battery.widgets.forms import SettingsForm
-from napari_battery.widgets.layers import KEY, volume_from_layer
+from napari_battery.widgets.highlight import warm_up
+from napari_battery.widgets.layers import KEY, battery_metadata, volume_from_layer
 from napari_battery.widgets.listening import listen
 from napari_battery.widgets.notice import Notice
 from napari_battery.widgets.opening import open_dock
@@ -98,7 +99,12 @@ class RadialDock(QWidget):
         outer = QVBoxLayout(self)
         outer.setContentsMargins(0, 0, 0, 0)
         outer.addWidget(scroll)
-        self.setMinimumWidth(260)
+        self.setMinimumSize(260, 260)  # the docks it opens must not squeeze its result away
+        self._scroll = scroll
+        self._later = QTimer(self)
+        self._later.setSingleShot(True)
+        self._later.setInterval(100)
+        self._later.timeout.connect(self._show_result)
 
         self.labels.layer_changed.connect(self._labels_chosen)
         self.image.layer_changed.connect(self._image_chosen)
@@ -173,6 +179,7 @@ class RadialDock(QWidget):
             self.runner.say(str(error), error=True)
             return
         state, edits = self.state.text().strip(), list[Any]()
+        battery_metadata(image)["state"] = state  # there again when the image is chosen again
         self._watch(labels, edits)
         self.summary.say("")
         self.notes.hide()
@@ -180,7 +187,9 @@ class RadialDock(QWidget):
         def step(progress: Progress) -> RadialResult:
             from napari_battery.radial import radial_tables
 
-            return radial_tables(label_volume, image_volume, settings, progress)
+            result = radial_tables(label_volume, image_volume, settings, progress)
+            warm_up(label_volume.dtype)  # in this thread, so that the first pick does not wait
+            return result
 
         def done(result: RadialResult) -> None:
             self._add(result, labels, image, state, edited=bool(edits))
@@ -224,6 +233,12 @@ class RadialDock(QWidget):
         if getattr(viewer, "window", None) is not None:
             open_dock(viewer, "Radial profile")
             open_dock(viewer, "Results table")
+            # once the new docks have taken their room
+            self._later.start()
+
+    def _show_result(self) -> None:
+        self._scroll.ensureWidgetVisible(self.summary)
+        self._scroll.ensureWidgetVisible(self.runner)
 
     def _show_notes(self, notes: list[str]) -> None:
         self.notes.setPlainText("\n".join(f"• {note}" for note in notes))

@@ -4,12 +4,11 @@ from __future__ import annotations
 
 import os
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import pandas as pd
 from napari.viewer import ViewerModel
-from qtpy.QtCore import QTimer
+from qtpy.QtCore import Qt, QTimer
 from qtpy.QtWidgets import (
     QComboBox,
     QFileDialog,
@@ -53,7 +52,8 @@ class TableDock(QWidget):
         super().__init__()
         self._session = Session.of(napari_viewer)
         install_picking(self._session)
-        self._shown: tuple[Any, ...] = ()
+        self._shown: tuple[TablePage | None, pd.DataFrame | None, tuple[int, ...]]
+        self._shown = (None, None, ())
 
         self.analysis_box = QComboBox()
         self.analysis_box.setToolTip("Which analysis the table shows")
@@ -75,6 +75,9 @@ class TableDock(QWidget):
         self.again_button = QPushButton("Run again …")
         self.again_button.setToolTip("Open the Radial analysis dock")
         self.again_button.clicked.connect(self._open_radial)
+        old = QHBoxLayout()
+        old.addWidget(self.stale, 1)
+        old.addWidget(self.again_button)
         self.about = Notice()
 
         self.particles = TablePage(
@@ -110,8 +113,7 @@ class TableDock(QWidget):
         layout = QVBoxLayout(self)
         layout.setContentsMargins(6, 6, 6, 6)
         layout.addLayout(top)
-        layout.addWidget(self.stale)
-        layout.addWidget(self.again_button)
+        layout.addLayout(old)
         layout.addWidget(self.about)
         layout.addWidget(self.tabs, 1)
         layout.addLayout(bottom)
@@ -150,7 +152,7 @@ class TableDock(QWidget):
         box.clear()
         for analysis in session.analyses:
             box.addItem(analysis.name)
-            box.setItemData(box.count() - 1, _origin(analysis), 3)  # Qt.ToolTipRole
+            box.setItemData(box.count() - 1, _origin(analysis), Qt.ItemDataRole.ToolTipRole)
         if session.current in session.analyses:
             box.setCurrentIndex(session.analyses.index(session.current))
         box.blockSignals(False)
@@ -199,9 +201,8 @@ class TableDock(QWidget):
         self.tabs.setTabVisible(2, analysis.result.shells is not None)
         table = self._table()
         picked = () if self.page is self.particles else self._session.selection
-        before = self._shown
-        self._shown = (self.page, table, picked)
-        if before[:1] != (self.page,) or before[1] is not table or before[2] != picked:
+        before, self._shown = self._shown, (self.page, table, picked)
+        if before[0] is not self.page or before[1] is not table or before[2] != picked:
             table = table[table["label"].isin(picked)] if picked else table
             self.page.show_table(table, assumed=analysis.result.assumed_voxel_size)
         self._count()
@@ -286,6 +287,7 @@ class TableDock(QWidget):
                 "rows": len(table),
                 "of_rows": len(whole),
                 "condition": model.condition if only_shown else "",
+                "of_picked_labels": list(self._shown[2]) if only_shown else [],
                 "exclude_layers": analysis.exclude_layers,
                 "stale": analysis.stale,
                 "assumed_voxel_size": analysis.result.assumed_voxel_size,

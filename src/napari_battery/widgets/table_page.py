@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 import pandas as pd
 from qtpy.QtCore import QPoint, Signal
-from qtpy.QtWidgets import QHBoxLayout, QToolButton, QVBoxLayout, QWidget
+from qtpy.QtWidgets import QHBoxLayout, QPushButton, QVBoxLayout, QWidget
 
 from napari_battery.errors import InputError
 from napari_battery.widgets.condition_line import ConditionLine
@@ -45,8 +45,8 @@ class TablePage(QWidget):
         self.name, self._first = name, list(first)
         self.view = TableView(name, hidden)
         self.condition = ConditionLine(example)
-        self.columns_button = QToolButton()
-        self.columns_button.setText("Columns")
+        self.columns_button = QPushButton()
+        self.columns_button.setText("Columns …")
         self.columns_button.setToolTip("Hide and show columns; drag headers to move them")
         self.columns_button.clicked.connect(self._show_menu)
         top = QHBoxLayout()
@@ -83,5 +83,4 @@ class TablePage(QWidget):
 
     def _show_menu(self) -> None:
         menu = self.view.columns_menu(self)
-        menu.exec_(self.columns_button.mapToGlobal(QPoint(0, self.columns_button.height())))
-        menu.deleteLater()
+        menu.popup(self.columns_button.mapToGlobal(QPoint(0, self.columns_button.height())))

@@ -116,6 +116,7 @@ class TableView(QTableView):
     def columns_menu(self, parent: QWidget) -> QMenu:
         """Menu that hides and shows columns; it stays open while they are ticked."""
         menu = _StayingMenu(parent)
+        menu.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
         menu.setToolTipsVisible(True)
         hidden = self.hidden()
         for name in self.table.names:
@@ -132,13 +133,14 @@ class TableView(QTableView):
         header = self.horizontalHeader()
         column = header.logicalIndexAt(position)
         menu = QMenu(self)
+        menu.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
         if column >= 0:
             name = self.table.names[column]
             menu.addAction(f"Hide “{column_title(name)}”").triggered.connect(
                 lambda: self.hide_column(name, True)
             )
         menu.addAction("Columns as at first").triggered.connect(self.reset_columns)
-        menu.exec_(header.mapToGlobal(position))
+        menu.popup(header.mapToGlobal(position))
 
     # rows
 
@@ -197,11 +199,12 @@ class TableView(QTableView):
 
     def _rows_menu(self, position: QPoint) -> None:
         menu = QMenu(self)
+        menu.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
         n = len(self.picked_rows())
         text = f"Copy {n} selected rows" if n else f"Copy all {self.table.rowCount()} rows shown"
         menu.addAction(text).triggered.connect(self.copy)
         menu.addAction("Select all rows shown").triggered.connect(self.selectAll)
-        menu.exec_(self.viewport().mapToGlobal(position))
+        menu.popup(self.viewport().mapToGlobal(position))
 
 
 class _StayingMenu(QMenu):
