@@ -58,7 +58,7 @@ def _telling(analyses: list[Analysis]) -> Any:
     particles = analyses[0].particles
     whole = particles[~particles["touches_border"] & particles["core_mean"].notna()]
     if len(analyses) == 1:
-        return whole.loc[whole["volume_voxels"].idxmax()]
+        return whole.iloc[int(whole["volume_voxels"].argmax())]
     change = analyses[2].particles["core_mean"] - analyses[0].particles["core_mean"]
     surest = (change.abs() * whole["core_voxels"] ** 0.5).reindex(whole.index)
-    return whole.loc[surest.idxmax()]
+    return whole.iloc[int(surest.argmax())]
