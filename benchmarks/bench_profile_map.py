@@ -2,8 +2,8 @@
 
     xvfb-run -a -s "-screen 0 1600x1000x24" python benchmarks/bench_profile_map.py
 
-Wall and CPU time (all threads) are medians. The labels are a made-up 300³ int32 volume of 10,648 cubes with sparse numbers, the tables
-are made up too. In the real window it times:
+Wall and CPU time (all threads) are medians. The labels are a made-up 300³ int32 volume of
+10,648 cubes with sparse numbers, the tables are made up too. In the real window it times:
 
 - pick: from `Session.select` to the plot painted, of the Radial profile dock, and with the
   highlighted label in the canvas too; beside it a new figure for each pick (population mean,

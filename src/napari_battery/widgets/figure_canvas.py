@@ -114,7 +114,9 @@ class FigureCanvas(QWidget):
             return
         self._canvas.restore_region(self._background)
         self._draw_moving()
-        self._canvas.blit(self.figure.bbox)
+        # not blit: it paints at once, and beside an OpenGL canvas every painting composes the
+        # whole window anew; so the legend under the plot would cost a second one
+        self._canvas.update()
 
     def _drawn(self, event: Any) -> None:
         self._background = self._canvas.copy_from_bbox(self.figure.bbox)

@@ -23,6 +23,9 @@ _DASHES = "━╍┅┉"
 _GLYPHS = {"o": "●", "s": "■", "^": "▲", "D": "◆", "v": "▼", "P": "✚"}
 _SHARE = 0.01
 """The x axis goes as deep as this share of the particles; picked ones may reach further."""
+_LOOSE = 1.4
+"""Axes that a picked particle has widened stay so for the next one, up to this factor:
+other limits mean drawing everything anew."""
 
 
 @dataclass(frozen=True)
@@ -142,7 +145,7 @@ class ProfilePlot(FigureCanvas):
             if span is not None:
                 moving.insert(0, profile.draw_excluded(axes, *span, style))
         limits = self._limits(data[view.x].to_numpy(float), data[view.y].to_numpy(float))
-        if limits != self._limits_now or everything:
+        if everything or not _serves(self._limits_now, limits):
             self._limits_now, everything = limits, True
             left, right, bottom, top = limits
             axes.set_xlim((right, left) if view.x == "relative_radius" else (left, right))
@@ -214,6 +217,14 @@ class ProfilePlot(FigureCanvas):
                 said = f"label {label}{where}: {_core(analysis, label)}"
                 lines.append(_line(colour, _GLYPHS[marker], said))
         return "<br>".join(lines)
+
+
+def _serves(drawn: Sequence[float], needed: Sequence[float]) -> bool:
+    """Whether what is drawn holds what is needed, and not much more."""
+    left, right, bottom, top = drawn
+    holds = left <= needed[0] and right >= needed[1] and bottom <= needed[2] and top >= needed[3]
+    wide = _LOOSE * (needed[1] - needed[0]), _LOOSE * (needed[3] - needed[2])
+    return holds and right - left <= wide[0] and top - bottom <= wide[1]
 
 
 def _line(colour: str, glyph: str, text: str) -> str:
