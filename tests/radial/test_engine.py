@@ -289,6 +289,31 @@ def test_region_limits_and_flags() -> None:
     pd.testing.assert_frame_equal(other.particles, limited.particles)
 
 
+def test_region_of_a_flat_image() -> None:
+    labels = np.zeros((12, 12), np.uint8)
+    labels[2:6, 2:6], labels[8:10, 8:10] = 1, 2
+    region = np.ones((12, 12), bool)
+    region[:, 7:] = False
+    region[3, 4] = False
+    result = radial_tables(
+        Volume(labels, (1, 1), region=region), Volume(labels.astype(float), (1, 1))
+    )
+    assert result.particles["label"].tolist() == [1]
+    assert result.particles["area_pixels"].tolist() == [15]
+    assert result.particles["touches_border"].tolist() == [True]
+
+
+def test_disconnected_labels_are_named() -> None:
+    labels = np.zeros((9, 9, 9), np.uint8)
+    labels[1:3, 1:3, 1:3] = labels[6:8, 6:8, 6:8] = 1
+    labels[3:5, 3:5, 3:5] = 2
+    labels[5, 5, 5] = 2  # joined across a corner
+    result = run(labels, GREY[:9, :9, :9])
+    assert "in 2 separate pieces" in result.particles["note"][0]
+    assert "pieces" not in result.particles["note"][1]
+    assert any("1 of 2 labels are in separate pieces: label 1." in note for note in result.notes)
+
+
 def test_shells_from_the_centroid() -> None:
     result = run(LABELS, GREY, (1.0, 0.5, 0.5), centroid_shells=True)
     assert result.shells is not None

@@ -62,3 +62,15 @@ def test_empty_table_paints_nothing() -> None:
     table = pd.DataFrame({"label": np.zeros(0, np.int64), "mean": np.zeros(0)})
     made = map_values(Volume(np.ones((3, 4), np.int64)), table, "mean")
     assert np.isnan(made.data).all()
+
+
+def test_mixed_number_types_stay_exact() -> None:
+    labels = np.array([[3, 2**63 + 7, 2**62 + 1]], np.uint64)
+    table = pd.DataFrame({"label": [3, 2**62 + 1, 2**62], "mean": [1.0, 2.0, 9.0]})
+    made = map_values(Volume(labels), table, "mean").data
+    np.testing.assert_array_equal(made, np.array([[1, np.nan, 2]], np.float32))
+    small = pd.DataFrame({"label": [0, 1, 300], "mean": [5.0, 6.0, 7.0]})
+    made = map_values(Volume(np.array([[0, 1, 255]], np.uint8)), small, "mean").data
+    np.testing.assert_array_equal(made, np.array([[np.nan, 6, np.nan]], np.float32))
+    made = map_values(Volume(np.array([[-4, 1, 300]], np.int16)), small, "mean").data
+    np.testing.assert_array_equal(made, np.array([[np.nan, 6, 7]], np.float32))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -14,7 +15,7 @@ from napari_battery.volume import Volume
 
 __all__ = ["map_values"]
 
-_BLOCK_VOXELS = 1 << 23
+_BLOCK_VOXELS = 1 << 22
 
 
 def map_values(
@@ -59,8 +60,11 @@ def map_values(
         raise InputError(
             f"The table has several rows for a label, so “{column}” has no single value each."
         )
-    order = np.argsort(label, kind="stable")
-    label, value = label[order], table[column].to_numpy(np.float64)[order].astype(np.float32)
+    # Unsigned throughout: signed and unsigned 64-bit labels would meet as inexact floats.
+    rows = np.flatnonzero(label > 0)
+    rows = rows[np.argsort(label[rows], kind="stable")]
+    label = label[rows].astype(np.uint64)
+    value = table[column].to_numpy(np.float64)[rows].astype(np.float32)
     paint = _painter(label, value)
     data = np.empty(labels.shape, np.float32) if out is None else out
     step = max(1, _BLOCK_VOXELS // max(1, int(np.prod(labels.shape[1:]))))
@@ -72,25 +76,27 @@ def map_values(
     return labels.like(data, f"{labels.name} {column}")
 
 
-def _painter(label: NDArray[Any], value: NDArray[np.float32]) -> Any:
+def _painter(
+    label: NDArray[np.uint64], value: NDArray[np.float32]
+) -> Callable[[NDArray[Any]], NDArray[np.float32]]:
     """A function from labels to values: a look-up where labels are dense, else a search."""
     highest = int(label[-1]) if label.size else 0
     if highest <= max(1 << 20, 8 * label.size):
         look_up = np.full(highest + 2, np.nan, np.float32)
         look_up[label.astype(np.int64)] = value
-        look_up[0] = np.nan
 
         def dense(block: NDArray[Any]) -> NDArray[np.float32]:
-            painted: NDArray[np.float32] = look_up[np.clip(block, 0, highest + 1).astype(np.int64)]
-            return painted
+            # Whatever lies beyond the table's labels meets the NaN at either end.
+            return look_up.take(block.astype(np.int64), mode="clip")
 
         return dense
 
     def sparse(block: NDArray[Any]) -> NDArray[np.float32]:
         unique, inverse = np.unique(block, return_inverse=True)
-        place = np.minimum(np.searchsorted(label, unique), label.size - 1)
-        found = np.where((label[place] == unique) & (unique != 0), value[place], np.nan)
-        painted: NDArray[np.float32] = found.astype(np.float32)[inverse].reshape(block.shape)
+        bits = np.where(unique > 0, unique, 0).astype(np.uint64)
+        place = np.minimum(np.searchsorted(label, bits), label.size - 1)
+        found = np.where(label[place] == bits, value[place], np.float32(np.nan))
+        painted: NDArray[np.float32] = found[inverse].reshape(block.shape)
         return painted
 
     return sparse

@@ -178,7 +178,8 @@ def _notes(
     notes = _Notes(len(core_voxels))
     n_layers = measured.summary[:, 0].astype(np.int64)
     coreless = core_voxels == 0
-    notes.add(coreless, [f"no core: {k} layers, outer {exclude_layers} excluded" for k in n_layers])
+    has = ["1 layer" if k == 1 else f"{k} layers" for k in n_layers]
+    notes.add(coreless, [f"no core: {text}, outer {exclude_layers} excluded" for text in has])
     for which, remark in reasons:
         notes.add(which, remark)
     notes.add(measured.pieces > 1, [f"in {k} separate pieces" for k in measured.pieces])
