@@ -203,10 +203,17 @@ def _histogram(image: Volume) -> tuple[NDArray[np.float64], NDArray[np.float64]]
         low = int(np.iinfo(flat.dtype).min)
         n_levels = int(np.iinfo(flat.dtype).max) - low + 1
         counts = np.zeros(n_levels, np.int64)
-        # In parts: bincount widens its input to eight bytes per voxel.
-        for start in range(0, flat.size, _PART):
-            part = flat[start : start + _PART].astype(np.intp)
-            counts += np.bincount(part - low, minlength=n_levels)
+        if (
+            low == 0 and flat.dtype.isnative
+        ):  # without the GIL, so that a window stays alive meanwhile
+            from napari_battery.labelling._flood import count_levels
+
+            count_levels(flat, counts)
+            counts[0] = flat.size - counts.sum()
+        else:  # in parts: bincount widens its input to eight bytes per voxel
+            for start in range(0, flat.size, _PART):
+                part = flat[start : start + _PART].astype(np.intp)
+                counts += np.bincount(part - low, minlength=n_levels)
         values = np.arange(n_levels, dtype=float) + low
     else:
         finite = flat[np.isfinite(flat)] if flat.dtype.kind == "f" else flat

@@ -95,9 +95,9 @@ class HistogramView(QWidget):
     def paintEvent(self, event: Any) -> None:  # noqa: N802 (Qt's name)
         """Draw bars, lines and the ends of the axis."""
         painter = QPainter(self)
-        text, strong = QColor(self.palette().color(QPalette.ColorRole.WindowText)), QColor(_CHOSEN)
-        faint = QColor(text)
-        faint.setAlpha(110)
+        palette, strong = self.palette(), QColor(_CHOSEN)
+        text = QColor(palette.color(QPalette.ColorRole.WindowText))
+        faint = _between(text, QColor(palette.color(QPalette.ColorRole.Window)))
         plot = self._plot()
         if not self._counts.size:
             painter.setPen(text)
@@ -106,15 +106,13 @@ class HistogramView(QWidget):
             return
         heights = np.log1p(self._counts)
         heights *= plot.height() / max(heights.max(), 1e-9)
-        painter.setPen(Qt.PenStyle.NoPen)
-        lefts = [self.x_of(edge) for edge in self._edges]
+        columns = [round(self.x_of(edge)) for edge in self._edges]
         middles = (self._edges[:-1] + self._edges[1:]) / 2
         for i, height in enumerate(heights.tolist()):
             inside = self._chosen is None or self._chosen[0] <= middles[i] <= self._chosen[1]
-            painter.setBrush(strong if inside else faint)
-            painter.drawRect(
-                QRectF(lefts[i], plot.bottom() - height, lefts[i + 1] - lefts[i] + 0.3, height)
-            )
+            width = max(columns[i + 1] - columns[i], 1)
+            bar = QRectF(columns[i], plot.bottom() - height, width, height)
+            painter.fillRect(bar, strong if inside else faint)
         painter.setPen(QPen(faint, 1))
         painter.drawLine(plot.bottomLeft(), plot.bottomRight())
         painter.setPen(text)
@@ -182,3 +180,7 @@ class HistogramView(QWidget):
         self._markers[index] = float(value)
         self.update()
         self.marker_moved.emit(index, float(value))
+
+
+def _between(one: QColor, other: QColor) -> QColor:
+    return QColor(*((a + b) // 2 for a, b in zip(one.getRgb(), other.getRgb(), strict=True)))

@@ -101,15 +101,14 @@ class PreviewLayer:
                 layer.affine = kwargs.get("affine", np.eye(data.ndim + 1))
                 return
             self.hide()
-        from napari.utils.colormaps import DirectLabelColormap
+        from napari.utils.colormaps import CyclicLabelColormap
 
         chosen = set(self._viewer.layers.selection)
         active = self._viewer.layers.selection.active
         kwargs["metadata"] = {KEY: {"overlay": True}}
-        colours = {0: "transparent", 1: _COLOUR, None: "transparent"}
-        self.layer = self._viewer.add_labels(
-            data, **kwargs, opacity=0.45, colormap=DirectLabelColormap(color_dict=colours)
-        )
+        # a direct colormap would have napari compile a function first, for over a second
+        colours = CyclicLabelColormap(colors=["transparent", _COLOUR])
+        self.layer = self._viewer.add_labels(data, **kwargs, opacity=0.45, colormap=colours)
         self.layer.editable = False
         # a preview must not take the person's layer controls away
         self._viewer.layers.selection = chosen

@@ -105,7 +105,9 @@ class RegionForm(QWidget):
         except ValueError as problem:
             self.runner.say(str(problem), error=True)
             return
-        self.runner.start(make, partial(self._keep, reference, layers), "Finding the region")
+        self.runner.start(
+            partial(_counted, make), partial(self._keep, reference, layers), "Finding the region"
+        )
 
     def show_regions(self) -> None:
         """Show the regions of the ticked layers."""
@@ -204,6 +206,13 @@ class RegionForm(QWidget):
     def _choose_page(self, title: str) -> None:
         for name, page in self.pages.items():
             page.setVisible(name == title)
+
+
+def _counted(make: Callable[[Progress], Volume], progress: Progress) -> Volume:
+    """Make a region and count its voxels, which takes a while, in the step's thread."""
+    region = make(progress)
+    region_fraction(region.data)
+    return region
 
 
 def _region_of(layer: Any) -> Any:

@@ -36,7 +36,7 @@ def region_fraction(region: Any) -> float:
 
 def show_region(viewer: ViewerModel, layer: Any) -> Any:
     """Show the region of a layer, in its place; None where it has none."""
-    from napari.utils.colormaps import DirectLabelColormap
+    from napari.utils.colormaps import CyclicLabelColormap
 
     region = battery_metadata(layer).get("region")
     hide_region(viewer, layer)
@@ -58,9 +58,8 @@ def show_region(viewer: ViewerModel, layer: Any) -> Any:
         axis_labels=layer.axis_labels,
         metadata={KEY: {"overlay": True, "made": battery_metadata(layer).get("region_made")}},
         opacity=0.9,
-        colormap=DirectLabelColormap(
-            color_dict={0: "transparent", 1: _COLOUR, None: "transparent"}
-        ),
+        # a direct colormap would have napari compile a function first, for over a second
+        colormap=CyclicLabelColormap(colors=["transparent", _COLOUR]),
     )
     # an outline: a tint would lie over the grey levels for the rest of the sitting
     shown.contour = max(1, min(data.shape[-2:]) // 200)
