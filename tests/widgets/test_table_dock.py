@@ -15,6 +15,7 @@ from napari_battery.errors import InputError
 from napari_battery.radial import RadialSettings, radial_tables
 from napari_battery.tables import read_table
 from napari_battery.volume import Volume
+from napari_battery.widgets.highlight import PICK_COLOURS
 from napari_battery.widgets.layers import add_volume, volume_from_layer
 from napari_battery.widgets.session import Analysis, Session
 from napari_battery.widgets.table_dock import TableDock
@@ -125,6 +126,20 @@ def test_picks_of_others_select_rows_without_an_echo(dock, session, qtbot):
     assert heard == ["canvas"]
     session.select((), "canvas")
     assert dock.particles.view.picked_rows().size == 0
+
+
+def test_picked_rows_show_their_colour_of_the_canvas(dock, session):
+    def colours():
+        model, role = dock.particles.view.table, Qt.ItemDataRole.DecorationRole
+        found = [model.index(row, 0).data(role) for row in range(4)]
+        return [colour and np.round(colour.getRgbF(), 3).tolist() for colour in found]
+
+    session.select((9, 2), None)
+    first, second = np.round(PICK_COLOURS[:2].astype(float), 3).tolist()
+    assert colours() == [second, None, first, None]
+    session.select((), None)
+    assert colours() == [None] * 4
+    assert dock.particles.view.table.index(0, 1).data(Qt.ItemDataRole.DecorationRole) is None
 
 
 def test_picks_survive_sorting_and_filtering(dock, session, qtbot):

@@ -26,15 +26,14 @@ def go_to(session: Session, label: int) -> None:
     analysis, viewer = session.current, session.viewer
     if analysis is None or analysis.labels is None or viewer is None:
         return
-    layer = analysis.labels
-    place = _middle(analysis, layer, label)
+    layer, dims = analysis.labels, viewer.dims
+    offset = dims.ndim - layer.ndim
+    hidden = [axis for axis in dims.not_displayed if axis >= offset]
+    place = _middle(analysis, layer, label, [axis - offset for axis in hidden])
     if place is None:
         return
     centre, edges = place
     world = np.asarray(layer.data_to_world(centre), dtype=np.float64)
-    dims = viewer.dims
-    offset = dims.ndim - len(world)
-    hidden = [axis for axis in dims.not_displayed if axis >= offset]
     if hidden:
         dims.set_point(hidden, [world[axis - offset] for axis in hidden])
     shown = [axis for axis in dims.displayed if axis >= offset]
@@ -69,23 +68,30 @@ def bounding_boxes(analysis: Analysis, labels: tuple[int, ...]) -> NDArray[np.in
 
 
 def _middle(
-    analysis: Analysis, layer: Labels, label: int
+    analysis: Analysis, layer: Labels, label: int, hidden: list[int]
 ) -> tuple[NDArray[np.float64], NDArray[np.float64]] | None:
-    """Centre of a particle in voxels, in a slice that cuts it, and its edge lengths."""
+    """Centre of a particle in voxels, in a slice that cuts it, and its edge lengths.
+
+    `hidden` are the axes along which slices are shown.
+    """
     data: Any = layer.data[0] if getattr(layer, "multiscale", False) else layer.data
     whole = np.array([(0, n) for n in data.shape])
     boxes = bounding_boxes(analysis, (label,))
+    is_small = np.prod(data.shape) <= _SEARCHED_VOXELS
+    if boxes is None and not is_small:
+        return None
     box = whole if boxes is None else np.clip(boxes[0], 0, whole[:, 1:])
     found = _voxels(data, box, label)
-    if not len(found) and np.prod(data.shape) <= _SEARCHED_VOXELS:
+    if not len(found) and is_small:
         box = whole  # edits moved it
         found = _voxels(data, box, label)
     if not len(found):
         return None
     centre = found.mean(axis=0)
-    if len(centre) == 3:  # the middle slice of a bent particle may miss it
-        slices = np.unique(found[:, 0])
-        centre[0] = slices[np.argmin(np.abs(slices - centre[0]))]
+    for axis in hidden:  # the middle slice of a bent particle may miss it
+        slices = np.unique(found[:, axis])
+        if round(centre[axis]) not in slices:
+            centre[axis] = slices[np.argmin(np.abs(slices - centre[axis]))]
     return centre + box[:, 0], np.ptp(found, axis=0) + 1.0
 
 

@@ -9,6 +9,7 @@ import numpy as np
 import pandas as pd
 from napari.viewer import ViewerModel
 from qtpy.QtCore import Qt, QTimer
+from qtpy.QtGui import QColor
 from qtpy.QtWidgets import (
     QComboBox,
     QFileDialog,
@@ -25,6 +26,7 @@ from qtpy.QtWidgets import (
 from napari_battery.errors import InputError
 from napari_battery.files import write_json
 from napari_battery.tables import write_table
+from napari_battery.widgets.highlight import PICK_COLOURS
 from napari_battery.widgets.listening import listen
 from napari_battery.widgets.notice import Notice
 from napari_battery.widgets.opening import open_dock
@@ -42,6 +44,8 @@ _PARTICLES_FIRST = (
     "circularity",
     "touches_border",
 )
+_MARKED = 100
+"""Picked particles up to which each shows its colour in the table."""
 _PARTICLES_HIDDEN = tuple(f"bbox_{axis}{end}" for axis in "zyx" for end in "01")
 
 
@@ -157,6 +161,7 @@ class TableDock(QWidget):
             box.setCurrentIndex(session.analyses.index(session.current))
         box.blockSignals(False)
         self._refresh()
+        self._mark_picked()  # another analysis may not have all that was picked
 
     def _table_changed(self, analysis: Analysis) -> None:
         if analysis is self.analysis:
@@ -167,6 +172,7 @@ class TableDock(QWidget):
             self._refresh()
         if source is not self.particles:
             self._show_picked()
+        self._mark_picked()
         self._count()
 
     def _choose(self, index: int) -> None:
@@ -225,6 +231,12 @@ class TableDock(QWidget):
     def _show_picked(self) -> None:
         view = self.particles.view
         view.pick_rows(view.table.rows(self._session.selection))
+
+    def _mark_picked(self) -> None:
+        """Show the colours of the canvas and of the profiles beside the labels."""
+        picked = self._session.selection
+        few = picked if len(picked) <= _MARKED else ()
+        self.particles.view.table.mark({n: _colour(i) for i, n in enumerate(few)})
 
     def _count(self) -> None:
         if self.analysis is None:
@@ -307,6 +319,10 @@ class TableDock(QWidget):
             self.count.say(str(error), "error")
         else:
             self.count.say(f"Saved {Path(path).name}.")
+
+
+def _colour(number: int) -> QColor:
+    return QColor.fromRgbF(*map(float, PICK_COLOURS[number % len(PICK_COLOURS)]))
 
 
 def _origin(analysis: Analysis) -> str:

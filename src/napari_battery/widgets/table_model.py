@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import textwrap
+from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 from qtpy.QtCore import QAbstractTableModel, QModelIndex, QObject, Qt
+from qtpy.QtGui import QColor
 
 from napari_battery.expressions import column_array, matching
 from napari_battery.tables import COLUMNS, column_title
@@ -79,6 +81,7 @@ class TableModel(QAbstractTableModel):
         self._mask: NDArray[np.bool_] | None = None
         self._sorted_by: tuple[str, bool] | None = None
         self._order: NDArray[np.intp] = np.empty(0, dtype=np.intp)
+        self._marks: dict[int, QColor] = {}
 
     # what it shows
 
@@ -168,6 +171,17 @@ class TableModel(QAbstractTableModel):
         shown = self.labels(np.arange(len(self._order)))
         return np.flatnonzero(np.isin(shown, np.array(labels, dtype=shown.dtype)))
 
+    def mark(self, colours: Mapping[int, QColor]) -> None:
+        """Put a spot of colour before these labels."""
+        self._marks = dict(colours)
+        if "label" in self._names and len(self._order):
+            column = self._names.index("label")
+            self.dataChanged.emit(
+                self.index(0, column),
+                self.index(len(self._order) - 1, column),
+                [Qt.ItemDataRole.DecorationRole],
+            )
+
     # Qt's side
 
     def rowCount(self, parent: QModelIndex = _NO_INDEX) -> int:  # noqa: N802
@@ -185,6 +199,9 @@ class TableModel(QAbstractTableModel):
             return cell_text(values[self._order[index.row()]])
         if role == Qt.ItemDataRole.TextAlignmentRole:
             return _NUMBERS_RIGHT if values.dtype.kind in "iuf" else _TEXT_LEFT
+        if role == Qt.ItemDataRole.DecorationRole:
+            is_label = self._marks and self._names[column] == "label"
+            return self._marks.get(int(values[self._order[index.row()]])) if is_label else None
         if role == Qt.ItemDataRole.ToolTipRole:
             value = values[self._order[index.row()]]
             exact = f"{value:.10g}" if values.dtype.kind == "f" else cell_text(value)
