@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from napari_battery.radial._jit import F64, I64, U8, U16, jit
+from napari_battery.radial._jit import F64, I32, I64, U8, U16, jit
 
 __all__ = ["LARGEST_SMALL", "layers_any", "squares_small"]
 
@@ -66,6 +66,8 @@ def squares_small(
     masks: U8,
     boxes: I64,
     starts: I64,
+    row_starts: I64,
+    first: I32,
     flat: bool,
     squares: U16,
     scratch: U16,
@@ -74,8 +76,8 @@ def squares_small(
 
     Parameters
     ----------
-    masks, boxes, starts
-        As `extract_masks` fills them; no distance may exceed `LARGEST_SMALL`.
+    masks, boxes, starts, row_starts, first
+        As `extract_masks` and `describe_shapes` fill them; no distance may exceed `LARGEST_SMALL`.
     flat : bool
         Whether the data are a 2-D image: nothing lies above or below.
     squares : uint16, same layout as `masks`
@@ -110,11 +112,18 @@ def squares_small(
         # but a shift may look across the padding into a plane that is already final. It
         # holds smaller values, though never smaller than 0, which the padding has nearer.
         for z in range(bz):
-            first = start + z * plane
-            _spread_small(squares, scratch, first, plane, stride, by // 2 + 1)
-            scratch[first - stride - 1 : first] = 0
-            scratch[first + plane : first + plane + stride + 1] = 0
-            _spread_small(scratch, squares, first, plane, 1, bx // 2 + 1)
+            row = row_starts[p] + z * by
+            top, bottom = 0, by
+            while top < by and first[row + top] < 0:
+                top += 1
+            while bottom > top and first[row + bottom - 1] < 0:
+                bottom -= 1
+            here = start + z * plane + top * stride
+            n = (bottom - top) * stride
+            _spread_small(squares, scratch, here, n, stride, by // 2 + 1)
+            scratch[here - stride - 1 : here] = 0
+            scratch[here + n : here + n + stride + 1] = 0
+            _spread_small(scratch, squares, here, n, 1, bx // 2 + 1)
 
 
 @jit

@@ -174,6 +174,66 @@ def _pieces_of_runs(
 
 
 @jit
+def _span(row: U8, x0: int, x1: int) -> tuple[int, int]:
+    """First and last voxel of the run in a row (which ends with a 0), from a guess.
+
+    The guess is the row before: neighbouring rows are much alike. Of several runs it finds
+    one; -1, -1 where there is none.
+    """
+    if row[x0]:
+        while x0 > 0 and row[x0 - 1]:
+            x0 -= 1
+    else:
+        guess = x0
+        while x0 < row.size and not row[x0]:
+            x0 += 1
+        if x0 == row.size:
+            x0 = guess
+            while x0 >= 0 and not row[x0]:
+                x0 -= 1
+            if x0 < 0:
+                return -1, -1
+            while x0 > 0 and row[x0 - 1]:
+                x0 -= 1
+    x1 = max(x0, x1)
+    if row[x1]:
+        while row[x1 + 1]:
+            x1 += 1
+    else:
+        while not row[x1]:
+            x1 -= 1
+    return x0, x1
+
+
+@jit
+def _describe_rows(
+    m: U8, start: int, bz: int, by: int, bx: int, first: I32, last: I32, moments: I64
+) -> None:
+    """Row spans and moments voxel by voxel, for rows of several runs."""
+    moments[1:] = 0
+    for row in range(bz * by):
+        z = row // by
+        y = row - z * by
+        base = start + (z * (by + 1) + y) * (bx + 1)
+        first[row], last[row] = -1, -1
+        for x in range(bx):
+            if m[base + x]:
+                first[row] = x if first[row] < 0 else first[row]
+                last[row] = x
+                moments[1] += z
+                moments[2] += y
+                moments[3] += x
+
+
+@jit
+def _sum(values: U8) -> int:
+    total: Any = 0
+    for i in range(values.size):
+        total += values[i]
+    return int(total)
+
+
+@jit
 def describe_shapes(
     masks: U8,
     boxes: I64,
@@ -211,59 +271,47 @@ def describe_shapes(
         bx = boxes[p, 5] - boxes[p, 2]
         stride = bx + 1
         plane = (by + 1) * stride
+        begin = row_starts[p]
+        end = begin + bz * by
         moments[p, :] = 0
         pairs[p, :] = 0
-        before = 0
         acc[:, :plane] = 0
-        for z in range(bz):
-            _pairs(masks, starts[p] + z * plane, plane, stride, plane, acc)
-            if z % 60 == 59 or z == bz - 1:
-                for y in range(by):
-                    n: Any = 0
-                    sum_x: Any = 0
-                    for x in range(bx):
-                        n += acc[0, y * stride + x]
-                        sum_x += np.int64(acc[0, y * stride + x]) * x
-                    moments[p, 0] += n
-                    moments[p, 2] += n * y
-                    moments[p, 3] += sum_x
-                for k in range(7):
-                    n = 0
-                    for j in range(plane):
-                        n += acc[k + 1, j]
-                    pairs[p, k] += n
-                acc[:, :plane] = 0
         n_rows = 0
-        for row in range(bz * by):
-            z = row // by
-            base = starts[p] + z * plane + (row - z * by) * stride
-            x0 = 0
-            while x0 < bx and masks[base + x0] == 0:
-                x0 += 1
-            if x0 == bx:
-                first[row_starts[p] + row] = -1
-                last[row_starts[p] + row] = -1
-                continue
-            x1 = bx - 1
-            while masks[base + x1] == 0:
-                x1 -= 1
-            first[row_starts[p] + row] = x0
-            last[row_starts[p] + row] = x1
-            n_rows += 1
-            # Exact where the row is one run; corrected below where it is not.
-            moments[p, 1] += z * (x1 - x0 + 1)
-            before += x1 - x0 + 1
-        if before != moments[p, 0]:
-            moments[p, 1] = 0
-            for z in range(bz):
-                n = 0
-                for j in range(plane):
-                    n += masks[starts[p] + z * plane + j]
+        x0, x1 = 0, 0
+        for z in range(bz):
+            start = starts[p] + z * plane
+            top, bottom = by, 0
+            for y in range(by):
+                x0, x1 = _span(masks[start + y * stride : start + (y + 1) * stride], x0, x1)
+                row = begin + z * by + y
+                if x1 < 0:
+                    first[row], last[row] = -1, -1
+                    x0, x1 = bx // 2, bx // 2
+                    continue
+                first[row], last[row] = x0, x1
+                n = x1 - x0 + 1
+                n_rows += 1
                 moments[p, 1] += n * z
+                moments[p, 2] += n * y
+                moments[p, 3] += n * (x0 + x1) // 2
+                top = min(top, y)
+                bottom = y + 1
+            if top < bottom:
+                skip = top * stride
+                n = (bottom - top) * stride
+                _pairs(masks, start + skip, n, stride, plane, acc[:, skip : skip + n])
+            if z % 60 == 59 or z == bz - 1:
+                moments[p, 0] += _sum(acc[0, :plane])
+                for k in range(7):
+                    pairs[p, k] += _sum(acc[k + 1, :plane])
+                acc[:, :plane] = 0
         n_runs = moments[p, 0] - pairs[p, 0]
-        a = row_starts[p]
-        b = a + bz * by
         if n_runs == n_rows:
-            pieces[p] = _pieces_of_rows(bz, by, first[a:b], last[a:b])
+            pieces[p] = _pieces_of_rows(bz, by, first[begin:end], last[begin:end])
         else:
-            pieces[p] = _pieces_of_runs(masks, starts[p], bz, by, bx, n_runs, first[a:b], last[a:b])
+            _describe_rows(
+                masks, starts[p], bz, by, bx, first[begin:end], last[begin:end], moments[p]
+            )
+            pieces[p] = _pieces_of_runs(
+                masks, starts[p], bz, by, bx, n_runs, first[begin:end], last[begin:end]
+            )

@@ -103,7 +103,7 @@ def measure_batch(
     index = scratch.take("index", total, np.uint16)
     if small:
         spare = scratch.take("spare", total, np.uint16)
-        squares_small(masks, boxes, starts, flat, index, spare)
+        squares_small(masks, boxes, starts, row_starts, first, flat, index, spare)
         table = rule.table
     else:
         room = int((sizes + 2 * margins).max())
