@@ -174,35 +174,36 @@ def _pieces_of_runs(
 
 
 @jit
-def _span(row: U8, x0: int, x1: int) -> tuple[int, int]:
-    """First and last voxel of the run in a row (which ends with a 0), from a guess.
+def _span(m: U8, begin: Any, end: Any, i: Any, j: Any) -> tuple[Any, Any]:
+    """First and past-last voxel of the run in a row, from a guess; twice `end` for none.
 
     The guess is the row before: neighbouring rows are much alike. Of several runs it finds
-    one; -1, -1 where there is none.
+    one. Positions are unsigned (signed ones cost a test each); m[begin - 1] and m[end] are 0.
     """
-    if row[x0]:
-        while x0 > 0 and row[x0 - 1]:
-            x0 -= 1
+    one = np.uint64(1)
+    if m[i]:
+        while m[i - one]:
+            i -= one
     else:
-        guess = x0
-        while x0 < row.size and not row[x0]:
-            x0 += 1
-        if x0 == row.size:
-            x0 = guess
-            while x0 >= 0 and not row[x0]:
-                x0 -= 1
-            if x0 < 0:
-                return -1, -1
-            while x0 > 0 and row[x0 - 1]:
-                x0 -= 1
-    x1 = max(x0, x1)
-    if row[x1]:
-        while row[x1 + 1]:
-            x1 += 1
+        guess = i
+        while i < end and not m[i]:
+            i += one
+        if i == end:
+            i = guess
+            while i > begin and not m[i - one]:
+                i -= one
+            if i == begin:
+                return end, end
+            while m[i - one]:
+                i -= one
+    j = max(i, j)
+    if m[j]:
+        while m[j]:
+            j += one
     else:
-        while not row[x1]:
-            x1 -= 1
-    return x0, x1
+        while not m[j - one]:
+            j -= one
+    return i, j
 
 
 @jit
@@ -277,23 +278,25 @@ def describe_shapes(
         pairs[p, :] = 0
         acc[:, :plane] = 0
         n_rows = 0
-        x0, x1 = 0, 0
+        x0, x1 = np.uint64(0), np.uint64(0)
         for z in range(bz):
             start = starts[p] + z * plane
             top, bottom = by, 0
             for y in range(by):
-                x0, x1 = _span(masks[start + y * stride : start + (y + 1) * stride], x0, x1)
+                base = np.uint64(start + y * stride)
+                i, j = _span(masks, base, base + np.uint64(bx), base + x0, base + x1)
                 row = begin + z * by + y
-                if x1 < 0:
+                if i == j:
                     first[row], last[row] = -1, -1
-                    x0, x1 = bx // 2, bx // 2
+                    x0, x1 = np.uint64(bx // 2), np.uint64(bx // 2)
                     continue
+                x0, x1 = i - base, j - base - np.uint64(1)
                 first[row], last[row] = x0, x1
-                n = x1 - x0 + 1
+                n = np.int64(j - i)
                 n_rows += 1
                 moments[p, 1] += n * z
                 moments[p, 2] += n * y
-                moments[p, 3] += n * (x0 + x1) // 2
+                moments[p, 3] += n * np.int64(x0 + x1) // 2
                 top = min(top, y)
                 bottom = y + 1
             if top < bottom:
