@@ -51,7 +51,7 @@ class RadialDock(QWidget):
         self._described: list[Layer] = []
 
         self.labels = LayerChooser(
-            viewer, Labels, "Labels of the particles; 0 is the background", _is_no_map
+            viewer, Labels, "Labels of the particles; 0 is the background", _is_volume
         )
         self.image = LayerChooser(
             viewer, Image, "Grey levels to measure; best not smoothed", _is_grey
@@ -245,12 +245,12 @@ class RadialDock(QWidget):
         self.notes.setVisible(bool(notes))
 
 
-def _is_no_map(layer: Layer) -> bool:
-    return layer.metadata.get(KEY, {}).get("kind") != "map" and layer.ndim in (2, 3)
+def _is_volume(layer: Layer) -> bool:
+    return layer.ndim in (2, 3)
 
 
 def _is_grey(layer: Layer) -> bool:
-    return not layer.rgb and layer.ndim in (2, 3)
+    return not layer.rgb and _is_volume(layer)
 
 
 def _shape(layer: Layer) -> tuple[int, ...]:
