@@ -16,7 +16,7 @@ __all__ = ["describe_input", "provenance"]
 
 
 def describe_input(volume: Volume) -> dict[str, Any]:
-    """Name, file, fingerprint, grid and earlier history of one input."""
+    """Name, file, fingerprint, grid, region and earlier history of one input."""
     exists = volume.path is not None and volume.path.exists()
     return {
         "name": volume.name,
@@ -27,6 +27,7 @@ def describe_input(volume: Volume) -> dict[str, Any]:
         "voxel_size_um": None if volume.voxel_size_um is None else list(volume.voxel_size_um),
         "voxel_size_source": volume.voxel_size_source,
         "synthetic": bool(volume.metadata.get("synthetic", False)),
+        "region": None if volume.region is None else volume.metadata.get("region_made") or "given",
         "made": volume.metadata.get("made"),
     }
 
