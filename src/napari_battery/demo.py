@@ -194,6 +194,9 @@ def _write_job(root: Path, job: Job, progress: Progress) -> Section:
         write_table(folder / f"layers-{name}.csv", result.layers)
         write_json(folder / f"provenance-{name}.json", result.provenance)
 
+    if job.truth is not None:
+        write_table(folder / "truth.csv", job.truth)
+
     labels, image = job.labels, job.states[0][1]
     particles = {s: r.particles for (s, _), r in zip(job.states, job.results, strict=True)}
     core = map_values(labels, first.particles, "core_mean", progress)

@@ -48,3 +48,15 @@ def test_cycled_electrode(electrode):
     assert layers[0].name == "pristine scan (synthetic)"
     assert layers[4].name == "pristine truth (synthetic)"
     assert layers[0].data is electrode.states[0].image.data
+
+
+def test_the_true_labels_carry_the_truth_of_their_state(electrode):
+    layers = open_cycled_electrode()
+    data, kwargs, kind = layers[4 + 2]
+    assert kind == "labels"
+    features = kwargs["features"]
+    assert set(features["state"].dropna()) == {"4.4 V"}
+    # row i is label i, as napari's own table takes it
+    assert list(features["index"]) == list(range(int(data.max()) + 1))
+    sizes = np.bincount(data.ravel())[1:]
+    np.testing.assert_array_equal(features["volume_voxels"].iloc[1:], sizes)

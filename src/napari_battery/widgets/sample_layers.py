@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
+import pandas as pd
+
 from napari_battery.samples import cycled_electrode, nmc_slice, sand
 from napari_battery.volume import Volume
 from napari_battery.widgets.layers import layer_kwargs
@@ -25,15 +27,29 @@ def open_nmc_slice() -> list[LayerData]:
 
 
 def open_cycled_electrode() -> list[LayerData]:
-    """Eight layers: four synthetic scans and their true labels; only the first scan is shown."""
+    """Eight layers: four synthetic scans and their true labels; only the first scan is shown.
+
+    The features of the true labels are the truth table of their state.
+    """
     electrode = cycled_electrode()
-    truth = [_layer(state.labels, "labels", visible=False) for state in electrode.states]
+    truth = [
+        _layer(
+            state.labels, "labels", visible=False, features=_truth_of(electrode.truth, state.name)
+        )
+        for state in electrode.states
+    ]
     # One grey window for all states: the eye can then compare them.
     scans = [
         _layer(state.image, "image", visible=index == 0, contrast_limits=(0, 255))
         for index, state in enumerate(electrode.states)
     ]
     return [*scans, *truth]
+
+
+def _truth_of(truth: pd.DataFrame, state: str) -> pd.DataFrame:
+    """The truth of one state keyed by `index`, with the row for the background napari expects."""
+    rows = truth[truth["state"] == state].rename(columns={"label": "index"})
+    return rows.set_index("index").reindex(range(len(rows) + 1)).reset_index()
 
 
 def _layer(volume: Volume, kind: str, **more: Any) -> LayerData:
