@@ -117,6 +117,21 @@ def test_choosing_manual_starts_at_otsu(
     assert dock.form.value().manual_threshold == dock.histogram.markers[0]
 
 
+def test_it_starts_with_the_image_that_is_looked_at(viewer: ViewerModel, qtbot: QtBot) -> None:
+    shown = viewer.add_image(DATA, name="shown")
+    viewer.add_image(DATA, name="hidden", visible=False)
+    viewer.layers.selection.clear()
+    first = LabelDock(viewer)
+    qtbot.addWidget(first)
+    assert first.image.layer is shown
+    viewer.layers.selection.active = viewer.layers["hidden"]
+    second = LabelDock(viewer)
+    qtbot.addWidget(second)
+    assert second.image.layer.name == "hidden"
+    second.show()
+    qtbot.waitUntil(lambda: "itself is hidden" in second.notice.text())
+
+
 def test_the_region_is_honoured(
     viewer: ViewerModel, stack: Any, dock: LabelDock, qtbot: QtBot
 ) -> None:

@@ -64,6 +64,7 @@ class LabelDock(QWidget):
         delete_when_closed(self)
         self._viewer = viewer = Session.of(napari_viewer).viewer
         self.image = LayerChooser(viewer, Image, "Grey-level image whose particles are labelled")
+        self.image.choose(_looked_at(viewer))
         self.histogram = HistogramView()
         self.preview_box = QCheckBox("Preview on the shown slice")
         self.preview_box.setToolTip("Tint what the threshold marks, before cleaning and splitting")
@@ -267,6 +268,8 @@ class LabelDock(QWidget):
         if look.mask is not None and self.preview_box.isChecked() and self.isVisible():
             text += f": {100 * look.mask.fraction:.1f} % of this slice is {settings.particles}"
             self.preview.show(look.mask)
+            if not layer.visible:
+                text += f". “{layer.name}” itself is hidden"
         else:
             self.preview.hide()
         self.notice.say(text)
@@ -307,6 +310,14 @@ class LabelDock(QWidget):
         self._latest.forget()
         self.preview.hide()
         super().hideEvent(event)
+
+
+def _looked_at(viewer: Any) -> Any:
+    """The image that the person most likely means: the selected one, else the top one shown."""
+    images = [layer for layer in reversed(list(viewer.layers)) if isinstance(layer, Image)]
+    selected = [layer for layer in images if layer in viewer.layers.selection]
+    visible = [layer for layer in images if layer.visible]
+    return next(iter([*selected, *visible, *images]), None)
 
 
 def _count(labels: Any) -> tuple[int, int]:

@@ -124,16 +124,20 @@ class RegionForm(QWidget):
 
     def refresh(self) -> None:
         """Say what the ticked layers have."""
-        lines = []
         layers = self._layers.layers
+        names: dict[str, list[str]] = {}
         for layer in layers:
             region = _region_of(layer)
-            if region is None:
-                lines.append(f"“{layer.name}”: no region, all of it is analysed")
-            else:
-                fraction = region_fraction(region)
-                lines.append(f"“{layer.name}”: region keeps {100 * fraction:.1f} %")
-        self.status.say("\n".join(lines))
+            said = "no region, all of it is analysed"
+            if region is not None:
+                said = f"region keeps {100 * region_fraction(region):.1f} %"
+            names.setdefault(said, []).append(layer.name)
+        self.status.say(
+            "\n".join(
+                f"“{who[0]}”: {said}" if len(who) == 1 else f"{len(who)} layers: {said}"
+                for said, who in names.items()
+            )
+        )
         any_region = any(_region_of(layer) is not None for layer in layers)
         self.show_button.setEnabled(any_region)
         self.clear_button.setEnabled(any_region)
