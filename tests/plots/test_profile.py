@@ -151,3 +151,16 @@ def test_particle_rows_of_an_empty_table():
     figure, data = radial_profile({"one": empty}, [1])
     assert len(data) == 0
     figure.draw_without_rendering()
+
+
+def test_a_long_legend_makes_the_figure_higher_and_leaves_the_axes_their_room():
+    few = radial_profile({"one": layer_table()}).figure
+    states = {f"state {i}": layer_table() for i in range(5)}
+    many = radial_profile(states, [1, 2]).figure
+    for figure in (few, many):
+        figure.draw_without_rendering()
+    heights = [f.axes[0].get_position().height * f.get_figheight() for f in (few, many)]
+    assert heights[1] == pytest.approx(heights[0], rel=0.1)  # paddings differ a little
+    # the figure of a dock keeps its size
+    given = radial_profile(states, [1, 2], figure=few).figure
+    assert given.get_figheight() == few.get_figheight()

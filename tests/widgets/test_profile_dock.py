@@ -75,7 +75,7 @@ def test_an_empty_dock_says_what_to_do(dock):
 
 def test_picked_particles_are_drawn_over_the_population(dock, viewer, session):
     session.add(analysed(viewer, "pristine"))
-    assert "Click a particle" in dock.hint.text()
+    assert "Click a particle" in dock.legend.text()
     axes = dock.plot.figure.axes[0]
     session.select([70_000, 5])
     assert dock.plot.figure.axes[0] is axes  # artists were added; the axes stayed

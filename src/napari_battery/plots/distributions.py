@@ -72,6 +72,7 @@ def core_histogram(
     edges = np.histogram_bin_edges(together, "fd" if np.ptp(together) else 1)
     if len(edges) > _MAX_BINS + 1:
         edges = np.linspace(edges[0], edges[-1], _MAX_BINS + 1)
+    is_new = figure is None
     figure = start(figure, style)
     axes = figure.add_subplot()
     rows = []
@@ -89,7 +90,7 @@ def core_histogram(
         rows.append(pd.DataFrame({"state": state, **frame}))
     axes.set_xlabel(axis_title(column, assumed=assumed))
     axes.set_ylabel("Particles")
-    legend_below(figure, axes, style)
+    legend_below(figure, axes, style, grow=is_new)
     dress(axes, style, note)
     return Plot(figure, pd.concat(rows, ignore_index=True))
 

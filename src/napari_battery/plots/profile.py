@@ -253,6 +253,7 @@ def radial_profile(
     if population:
         parts += [population_data(state, table, x, y) for state, table in layers.items()]
     data = pd.concat(parts, ignore_index=True)
+    is_new = figure is None
     figure = start(figure, style)
     axes = figure.add_subplot()
     first = layers[states[0]]
@@ -261,7 +262,7 @@ def radial_profile(
         draw_excluded(axes, *span, style)
     draw_populations(axes, data, x, y, style)
     draw_particles(axes, data, x, y, style, states)
-    legend_below(figure, axes, style)
+    legend_below(figure, axes, style, grow=is_new)
     left_out = f"first {MAX_PICKED} of {len(picked)} picked" if len(picked) > MAX_PICKED else ""
     notes = "; ".join(filter(None, (note, left_out)))
     finish_axes(axes, x, y, style, assumed=assumed, note=notes)

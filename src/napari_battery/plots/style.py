@@ -32,6 +32,7 @@ _ON_LIGHT = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#8A6D00", "#56B4E9")
 _ON_DARK = ("#56B4E9", "#F0803C", "#2CC79B", "#E09CC4", "#E6C229", "#9AD3F5")
 
 _MM_PER_INCH = 25.4
+_POINTS_PER_INCH = 72
 
 
 @dataclass(frozen=True)
@@ -135,11 +136,14 @@ def dress(axes: Axes, style: Style, note: str = "") -> None:
         )
 
 
-def legend_below(figure: Figure, axes: Axes, style: Style) -> None:
-    """A legend under the axes, where it hides no data."""
+def legend_below(figure: Figure, axes: Axes, style: Style, *, grow: bool) -> None:
+    """A legend under the axes, where it hides no data; the figure may grow by its height."""
     handles, names = axes.get_legend_handles_labels()
     if not handles:
         return
+    if grow:
+        line = 1.3 * (style.font_size - 1) / _POINTS_PER_INCH
+        figure.set_figheight(figure.get_figheight() + line * len(handles))
     figure.legend(
         handles,
         names,

@@ -268,16 +268,22 @@ class ProfileDock(QWidget):
         reasons = sorted({a.stale for a in view.analyses if a.stale})
         self.stale.say(f"Out of date: {'; '.join(reasons)}." if reasons else "", "warning")
         self.plot.show_view(view, self._session.selection)
+        self.legend.setMinimumHeight(0)
         self._say()
 
     def _say(self) -> None:
         view, picked = self.view, self._session.selection
         if view is None:
             return
-        self.legend.setText(self.plot.legend(picked))
+        if picked:
+            self.legend.setText(self.plot.legend(picked))
+        else:
+            ask = "Click a particle in the image, or select rows of the results table."
+            self.legend.setText("<br>".join(filter(None, (self.plot.legend(()), ask))))
+        # it never shrinks for the next particle: another size means drawing all anew
+        needed = self.legend.heightForWidth(self.legend.width())
+        self.legend.setMinimumHeight(max(self.legend.minimumHeight(), needed))
         said = []
-        if not picked:
-            said.append("Click a particle in the image, or select rows of the results table.")
         current = view.current
         without = int((current.particles["core_voxels"] == 0).sum())
         if without:

@@ -23,6 +23,8 @@ _DASHES = "━╍┅┉"
 _GLYPHS = {"o": "●", "s": "■", "^": "▲", "D": "◆", "v": "▼", "P": "✚"}
 _SHARE = 0.01
 """The x axis goes as deep as this share of the particles; picked ones may reach further."""
+_MOST = (2, 98)
+"""Percentiles of all layers' values that the y axis holds, beside the population's band."""
 _LOOSE = 1.4
 """Axes that a picked particle has widened stay so for the next one, up to this factor:
 other limits mean drawing everything anew."""
@@ -176,14 +178,17 @@ class ProfilePlot(FigureCanvas):
         if (x, y) not in of_analysis:
             layers = analysis.result.layers
             frame = profile.population_data("", layers, x, y)
+            many = frame[frame["n"] >= max(2, _SHARE * frame["n"].max())] if len(frame) else frame
             values = layers[y].to_numpy(float)
             values = values[np.isfinite(values)]
-            bottom, top = np.percentile(values, (0.5, 99.5)) if values.size else (0.0, 1.0)
+            ends = np.percentile(values, _MOST).tolist() if values.size else [0.0, 1.0]
+            for sign in (-2, 2):
+                ends += (many[y] + sign * many["se"]).dropna().tolist()
+            bottom, top = min(ends), max(ends)
             if bottom == top:
                 bottom, top = bottom - 0.5, top + 0.5
-            many = frame[frame["n"] >= max(2, _SHARE * frame["n"].max())] if len(frame) else frame
             end = 1.0 if x == "relative_radius" else float(many[x].max() if len(many) else 1.0)
-            of_analysis[x, y] = frame, (0.0, end, float(bottom), float(top))
+            of_analysis[x, y] = frame, (0.0, end, bottom, top)
         return of_analysis[x, y]
 
     def legend(self, picked: Sequence[int]) -> str:
@@ -211,10 +216,12 @@ class ProfilePlot(FigureCanvas):
             lines.append(_line(style.colour(0), "━", said))
             return "<br>".join(lines)
         for label in known:
+            several = len(names) > 1
+            if several:
+                lines.append(f"label {label}")
             for analysis, name in zip(view.analyses, names, strict=True):
                 colour, marker = profile.particle_look(style, names, known, name, label)
-                where = f", {name}" if len(names) > 1 else ""
-                said = f"label {label}{where}: {_core(analysis, label)}"
+                said = f"{name if several else f'label {label}'}: {_core(analysis, label)}"
                 lines.append(_line(colour, _GLYPHS[marker], said))
         return "<br>".join(lines)
 
