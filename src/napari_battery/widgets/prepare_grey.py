@@ -168,7 +168,7 @@ class GreyForm(QWidget):
         return [folder / f"converted-{uuid.uuid4().hex[:8]}.tif" for _ in volumes]
 
     def _fits(self, volumes: list[Volume]) -> bool:
-        import psutil  # type: ignore[import-untyped,unused-ignore]  # napari requires it
+        import psutil
 
         item = np.dtype(self.dtype.currentText()).itemsize
         need = sum(float(np.prod(volume.shape)) * item for volume in volumes)

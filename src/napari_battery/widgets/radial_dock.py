@@ -23,6 +23,7 @@ from napari_battery.progress import Progress
 from napari_battery.radial import RadialResult, RadialSettings
 from napari_battery.volume import Volume
 from napari_battery.widgets.choosers import LayerChooser
+from napari_battery.widgets.closing import delete_when_closed
 from napari_battery.widgets.forms import SettingsForm
 from napari_battery.widgets.highlight import warm_up
 from napari_battery.widgets.layers import KEY, battery_metadata, volume_from_layer
@@ -44,6 +45,7 @@ class RadialDock(QWidget):
 
     def __init__(self, napari_viewer: ViewerModel) -> None:
         super().__init__()
+        delete_when_closed(self)
         self._session = Session.of(napari_viewer)
         viewer = self._session.viewer
         install_picking(self._session)

@@ -18,6 +18,7 @@ from qtpy.QtWidgets import (
 
 from napari_battery.errors import InputError
 from napari_battery.results import Sitting, open_results, save_results
+from napari_battery.widgets.closing import delete_when_closed
 from napari_battery.widgets.forms import remembered
 from napari_battery.widgets.listening import listen
 from napari_battery.widgets.running import StepRunner
@@ -34,6 +35,7 @@ class ResultsDock(QWidget):
 
     def __init__(self, napari_viewer: Any, parent: QWidget | None = None) -> None:
         super().__init__(parent)
+        delete_when_closed(self)
         self._session = Session.of(napari_viewer)
         self.folder = QLineEdit(str(remembered().value(_FOLDER_KEY) or ""))
         self.folder.setPlaceholderText("Folder of the results")

@@ -26,6 +26,7 @@ from qtpy.QtWidgets import (
 from napari_battery.errors import InputError
 from napari_battery.files import write_json
 from napari_battery.tables import write_table
+from napari_battery.widgets.closing import delete_when_closed
 from napari_battery.widgets.highlight import PICK_COLOURS
 from napari_battery.widgets.listening import listen
 from napari_battery.widgets.notice import Notice
@@ -54,6 +55,7 @@ class TableDock(QWidget):
 
     def __init__(self, napari_viewer: ViewerModel) -> None:
         super().__init__()
+        delete_when_closed(self)
         self._session = Session.of(napari_viewer)
         install_picking(self._session)
         self._shown: tuple[TablePage | None, pd.DataFrame | None, tuple[int, ...]]
