@@ -21,7 +21,7 @@ from napari_battery.radial.voxels import Voxels
 
 __all__ = ["default_workers", "measure_particles"]
 
-_BATCH_VOXELS = 1 << 19
+_BATCH_VOXELS = 1 << 20
 
 
 def default_workers() -> int:

@@ -14,7 +14,7 @@ _WHITENESS = 0.24
 _SUSPECT_WHITENESS = 0.5
 _TIES = 1.25
 
-_PARTICLES = 24
+_PARTICLES = 16
 _EDGE = 28
 _LAG = 2
 _MARGIN = 2
@@ -51,7 +51,7 @@ def noise_signs(voxels: Voxels, particles: pd.DataFrame) -> tuple[float, float] 
         Equal neighbours, over how many Gaussian noise of that spread and grey-level step
         would make equal. A median filter copies levels and makes more.
 
-    Both are medians over up to 24 of the larger particles, so that a few cracked ones do not
+    Both are medians over up to 16 of the larger particles, so that a few cracked ones do not
     matter. None where too few voxels lie deep enough, or they have no noise.
     """
     ndim = 2 if voxels.is_flat else 3
