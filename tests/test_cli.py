@@ -114,7 +114,9 @@ def test_info(scan: Path, capsys: pytest.CaptureFixture[str]) -> None:
     said = json.loads(out)
     assert said["shape"] == [40, 40, 64]
     assert said["voxel_size_um"] == pytest.approx([0.5] * 3)
-    assert ran(capsys, "info", scan)[1].count("\n") > 4
+    lines = ran(capsys, "info", scan)[1].splitlines()
+    assert "shape: 40, 40, 64" in lines
+    assert "voxel size (µm): 0.5, 0.5, 0.5" in lines
 
 
 BAD = {

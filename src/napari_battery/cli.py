@@ -49,10 +49,16 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 def _print(said: dict[str, Any]) -> None:
+    """Print an answer for people: a line per value, and per note."""
     for name, value in said.items():
-        lines = value if isinstance(value, list) and value else [value]
-        for line in lines:
-            print(f"{name.replace('_', ' ')}: {line}")
+        title = name.removesuffix("_um").replace("_", " ")
+        title += " (µm)" if name.endswith("_um") else ""
+        if isinstance(value, list | tuple) and not all(isinstance(v, str) for v in value):
+            value = ", ".join(f"{v:g}" for v in value)
+        elif isinstance(value, dict):
+            value = json.dumps(value, ensure_ascii=False, default=str)
+        for line in value if isinstance(value, list | tuple) else [value]:
+            print(f"{title}: {'unknown' if line is None else line}")
 
 
 def _parser() -> argparse.ArgumentParser:
