@@ -53,11 +53,11 @@ def _print(said: dict[str, Any]) -> None:
     for name, value in said.items():
         title = name.removesuffix("_um").replace("_", " ")
         title += " (µm)" if name.endswith("_um") else ""
-        if isinstance(value, list | tuple) and not all(isinstance(v, str) for v in value):
-            value = ", ".join(f"{v:g}" for v in value)
+        if isinstance(value, list | tuple) and name != "notes":
+            value = ", ".join(v if isinstance(v, str) else f"{v:g}" for v in value)
         elif isinstance(value, dict):
             value = json.dumps(value, ensure_ascii=False, default=str)
-        for line in value if isinstance(value, list | tuple) else [value]:
+        for line in value if name == "notes" else [value]:
             print(f"{title}: {'unknown' if line is None else line}")
 
 
