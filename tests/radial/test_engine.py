@@ -392,7 +392,7 @@ def test_cancel_stops_the_run() -> None:
 def test_voxel_size_of_one_serves_both_and_other_grids_are_resampled() -> None:
     lent = radial_tables(Volume(LABELS, name="l"), Volume(GREY, (0.5,) * 3, name="g"))
     assert lent.voxel_size_um == (0.5,) * 3
-    assert "that of “g” was used" in lent.notes[0]
+    assert "that of the image “g” was used" in lent.notes[0]
     moved = radial_tables(
         Volume(LABELS, (1, 1, 1)), Volume(GREY[:, 2:], (1, 1, 1), origin_um=(0, 2, 0))
     )

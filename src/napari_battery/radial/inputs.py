@@ -17,8 +17,8 @@ def match_inputs(
 ) -> tuple[Volume, Volume, list[str]]:
     """Labels and image on the labels' grid, and what had to be done for that.
 
-    Where shapes agree and only one voxel size is known, it serves both. Where the grids
-    differ the image is resampled.
+    Where shapes agree and one voxel size is unknown, or only assumed while the other is
+    known, the better known one serves both. Where the grids differ the image is resampled.
 
     Raises
     ------
@@ -33,25 +33,13 @@ def match_inputs(
         )
     if 0 in labels.shape:
         raise InputError(f"The labels “{labels.name}” have no voxels (shape {labels.shape}).")
-    if labels.shape == image.shape and None in (labels.voxel_size_um, image.voxel_size_um):
-        if labels.voxel_size_um is None and image.voxel_size_um is not None:
-            placed = replace(
-                labels,
-                voxel_size_um=image.voxel_size_um,
-                voxel_size_source=image.voxel_size_source,
-                origin_um=image.origin_um,
-                affine=image.affine,
-            )
-            return placed, image, [_borrowed(labels, image)]
+    if labels.shape == image.shape:
+        known = _how_known(labels) - _how_known(image)
+        if known < 0:
+            return _on_grid_of(labels, image), image, [_borrowed("labels", labels, image)]
         labels.known_voxel_size_um()
-        placed = replace(
-            image,
-            voxel_size_um=labels.voxel_size_um,
-            voxel_size_source=labels.voxel_size_source,
-            origin_um=labels.origin_um,
-            affine=labels.affine,
-        )
-        return labels, placed, [_borrowed(image, labels)]
+        if known > 0:
+            return labels, _on_grid_of(image, labels), [_borrowed("image", image, labels)]
     if labels.same_grid(image):
         return labels, image, []
     resampled = onto_grid(image, labels, progress)
@@ -62,6 +50,27 @@ def match_inputs(
     return labels, resampled, [note]
 
 
-def _borrowed(without: Volume, of: Volume) -> str:
+def _how_known(volume: Volume) -> int:
+    """0 for no voxel size, 1 for an assumed one, 2 for a known one."""
+    return 0 if volume.voxel_size_um is None else 1 if volume.is_assumed else 2
+
+
+def _on_grid_of(volume: Volume, other: Volume) -> Volume:
+    return replace(
+        volume,
+        voxel_size_um=other.voxel_size_um,
+        voxel_size_source=other.voxel_size_source,
+        origin_um=other.origin_um,
+        affine=other.affine,
+    )
+
+
+def _borrowed(kind: str, without: Volume, of: Volume) -> str:
     size = " × ".join(f"{v:g}" for v in of.known_voxel_size_um())
-    return f"“{without.name}” has no voxel size; that of “{of.name}” was used ({size} µm)."
+    source = "" if of.voxel_size_source == "unknown" else f", {of.voxel_size_source}"
+    of_kind = "image" if kind == "labels" else "labels"
+    lacking = "no voxel size" if without.voxel_size_um is None else "only an assumed voxel size"
+    return (
+        f"The {kind} “{without.name}” ha{'ve' if kind == 'labels' else 's'} {lacking}; that of the "
+        f"{of_kind} “{of.name}” was used ({size} µm{source})."
+    )
