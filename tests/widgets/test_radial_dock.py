@@ -10,6 +10,7 @@ import napari_battery.radial
 from napari_battery.radial import RadialSettings, radial_tables
 from napari_battery.volume import Volume
 from napari_battery.widgets.layers import KEY, add_volume, volume_from_layer
+from napari_battery.widgets.opening import open_dock
 from napari_battery.widgets.radial_dock import RadialDock
 from napari_battery.widgets.session import Session
 
@@ -220,3 +221,41 @@ def test_maps_and_colour_pictures_are_not_offered(dock, viewer):
     viewer.add_image(np.zeros((4, 4, 3), np.uint8), rgb=True, name="photo")
     assert [layer.name for layer in dock.labels._layers] == ["P"]
     assert "photo" not in [layer.name for layer in dock.image._layers]
+
+
+def test_labels_made_meanwhile_are_chosen_unless_others_were_by_hand(dock, viewer):
+    data = np.zeros((12, 14, 30), np.int32)
+    made = {"made": {"inputs": [{"name": "charged"}]}}
+    new = add_volume(viewer, Volume(data, (1, 1, 1), name="Q", metadata=made), labels=True)
+    assert dock.labels.layer is new
+    assert dock.image.layer.name == "charged"
+    dock.labels.choose(viewer.layers["P"])
+    dock.labels.activated.emit(dock.labels.currentIndex())
+    add_volume(viewer, Volume(data, (1, 1, 1), name="R", metadata=made), labels=True)
+    assert dock.labels.layer.name == "P"
+
+
+def test_the_selected_labels_are_chosen_first(viewer, qtbot):
+    data = np.ones((12, 14, 30), np.int32)
+    add_volume(viewer, Volume(data, (1, 1, 1), name="Q"), labels=True)
+    viewer.layers.selection.active = viewer.layers["P"]
+    dock = RadialDock(viewer)
+    qtbot.addWidget(dock)
+    assert dock.labels.layer.name == "P"
+
+
+@pytest.mark.viewer
+def test_a_missing_voxel_size_is_asked_for_every_layer_at_once(make_napari_viewer, qtbot):
+    viewer = make_napari_viewer()
+    image = add_volume(viewer, Volume(np.zeros((20, 30)), None, name="grey"))
+    labels = add_volume(viewer, Volume(np.ones((20, 30), int), None, name="P"), labels=True)
+    dock = open_dock(viewer, "Radial analysis")
+    dock.run()
+    assert "Prepare stack" in dock.runner.message.text()
+    assert "--" not in dock.runner.message.text()  # that is for the command line
+    dock.prepare_button.click()
+    prepare = open_dock(viewer, "Prepare stack")
+    assert set(prepare.layers.layers) == {image, labels}
+    assert prepare.voxel_size.isVisibleTo(prepare)
+    prepare.voxel_size.apply_button.click()
+    qtbot.waitUntil(lambda: "20 × 30 voxels of 1 µm" in dock.about.text())

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import TYPE_CHECKING
 
-from qtpy.QtCore import Qt
+from qtpy.QtCore import Qt, QTimer
 from qtpy.QtWidgets import QFrame, QLabel, QScrollArea, QVBoxLayout, QWidget
 
 from napari_battery.widgets.closing import delete_when_closed
@@ -19,6 +20,7 @@ from napari_battery.widgets.session import Session
 
 if TYPE_CHECKING:
     import napari.viewer
+    from napari.layers import Layer
 
 __all__ = ["PrepareDock"]
 
@@ -37,6 +39,7 @@ class PrepareDock(QWidget):
         self.grey = GreyForm(viewer, self.layers)
         self.raw = RawForm(viewer)
 
+        self._sections: dict[str, Section] = {}
         content = QWidget()
         column = QVBoxLayout(content)
         column.setContentsMargins(6, 6, 6, 6)
@@ -49,9 +52,11 @@ class PrepareDock(QWidget):
             ("Grey range", self.grey, False, "Convert to 8 or 16 bit between chosen limits"),
             ("Open raw file", self.raw, False, "A file of bare voxels, whose shape you know"),
         ):
-            column.addWidget(Section(title, part, is_open=is_open, tooltip=tooltip))
+            section = Section(title, part, is_open=is_open, tooltip=tooltip)
+            self._sections[title] = section
+            column.addWidget(section)
         column.addStretch(1)
-        scroll = QScrollArea()
+        self._scroll = scroll = QScrollArea()
         scroll.setWidgetResizable(True)
         scroll.setFrameShape(QFrame.Shape.NoFrame)
         scroll.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
@@ -60,3 +65,11 @@ class PrepareDock(QWidget):
         layout.setContentsMargins(0, 0, 0, 0)
         layout.addWidget(scroll)
         self.setMinimumWidth(300)
+
+    def ask_voxel_size(self, layers: Iterable[Layer]) -> None:
+        """Tick these layers and bring the part that sets their voxel size into view."""
+        self.layers.tick(layers)
+        section = self._sections["Voxel size"]
+        section.open()
+        # once the part has unfolded
+        QTimer.singleShot(0, section, lambda: self._scroll.ensureWidgetVisible(section))

@@ -33,6 +33,7 @@ from napari_battery.widgets.opening import open_dock
 from napari_battery.widgets.picking import install as install_picking
 from napari_battery.widgets.running import StepRunner
 from napari_battery.widgets.session import Analysis, Session
+from napari_battery.widgets.voxel_size import needs_voxel_size
 
 __all__ = ["RadialDock"]
 
@@ -64,7 +65,7 @@ class RadialDock(QWidget):
         self.about = Notice()
         self.prepare_button = QPushButton("Prepare stack …")
         self.prepare_button.setToolTip("Open the dock that sets the voxel size")
-        self.prepare_button.clicked.connect(lambda: open_dock(viewer, "Prepare stack"))
+        self.prepare_button.clicked.connect(self._open_prepare)
         self.form = SettingsForm(RadialSettings)
         self.runner = StepRunner(
             "Run radial analysis", "Measure every particle, layer by layer from its surface"
@@ -114,7 +115,10 @@ class RadialDock(QWidget):
         listen(self, self._layers_changed, viewer.layers.events.inserted)
         self.destroyed.connect(self._forget_layers(self._described, self._describe))
         self._by_hand: Layer | None = None
+        self._labels_by_hand: Layer | None = None
         self.image.activated.connect(self._image_chosen_by_hand)
+        self.labels.activated.connect(self._labels_chosen_by_hand)
+        self.labels.choose(viewer.layers.selection.active)
         self._labels_chosen()
         self._image_chosen()
 
@@ -130,6 +134,9 @@ class RadialDock(QWidget):
     def _image_chosen_by_hand(self, index: int) -> None:
         self._by_hand = self.image.layer
 
+    def _labels_chosen_by_hand(self, index: int) -> None:
+        self._labels_by_hand = self.labels.layer
+
     def _image_chosen(self) -> None:
         image = self.image.layer
         state = "" if image is None else image.metadata.get(KEY, {}).get("state", "")
@@ -137,6 +144,10 @@ class RadialDock(QWidget):
         self._describe()
 
     def _layers_changed(self, event: Any) -> None:
+        kept = self._labels_by_hand is not None and self._labels_by_hand is self.labels.layer
+        if not kept:  # labels just made are what one goes on with
+            self.labels.refresh()
+            self.labels.choose(event.value)
         if self._by_hand is None:
             self._labels_chosen()
 
@@ -164,6 +175,13 @@ class RadialDock(QWidget):
 
         return forget
 
+    def _open_prepare(self) -> None:
+        """Open the dock that sets the voxel size, with the layers ticked that lack one."""
+        prepare = open_dock(self._session.viewer, "Prepare stack")
+        chosen = [layer for layer in (self.labels.layer, self.image.layer) if layer is not None]
+        if prepare is not None:
+            prepare.ask_voxel_size([layer for layer in chosen if needs_voxel_size(layer)])
+
     # running
 
     def run(self) -> None:
@@ -172,10 +190,12 @@ class RadialDock(QWidget):
         if labels is None or image is None:
             self.runner.say("Choose a Labels and an Image layer first.", error=True)
             return
+        text, _, needs_size = _about(labels, image)
+        if needs_size:
+            self.runner.say(text, error=True)
+            return
         try:
             label_volume, image_volume = volume_from_layer(labels), volume_from_layer(image)
-            label_volume.known_voxel_size_um()
-            image_volume.known_voxel_size_um()
             settings = self.form.value()
         except InputError as error:
             self.runner.say(str(error), error=True)
