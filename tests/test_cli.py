@@ -108,6 +108,31 @@ def test_voxel_size_is_asked_for_and_assumed_is_said(
     assert made["inputs"][0]["voxel_size_source"] == "assumed 2 × 1 × 1 µm"
 
 
+def test_a_voxel_size_given_in_vain_is_said(
+    scan: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    labels = tmp_path / "labels.tif"
+    code, out, _ = ran(capsys, "label", scan, "-o", labels, "--voxel-size", "2", "--json")
+    said = json.loads(out)
+    assert (code, said["voxel_size_um"]) == (0, [0.5] * 3)
+    assert "--voxel-size 2 was not used" in said["notes"][0]
+    code, out, _ = ran(capsys, "label", scan, "-o", labels, "--voxel-size", "0.5", "--json")
+    assert json.loads(out)["notes"] == []
+
+
+def test_a_given_voxel_size_replaces_an_assumed_one(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    scan, labels, run = tmp_path / "scan.tif", tmp_path / "labels.tif", tmp_path / "run"
+    write_volume(scan, Volume(balls(), name="scan"))
+    code, _, _ = ran(capsys, "label", scan, "-o", labels, "--voxel-size", "1", "--assumed")
+    assert code == 0
+    code, out, _ = ran(capsys, "radial", labels, scan, "-o", run, "--voxel-size", "0.3", "--json")
+    said = json.loads(out)
+    assert (code, said["voxel_size_um"], said["voxel_size_assumed"]) == (0, [0.3] * 3, False)
+    assert not any("resampled" in note for note in said["notes"])
+
+
 def test_info(scan: Path, capsys: pytest.CaptureFixture[str]) -> None:
     code, out, err = ran(capsys, "info", scan, "--json")
     assert (code, err) == (0, "")
@@ -128,6 +153,10 @@ BAD = {
     "no such setting": ["radial", "labels.tif", "scan.tif", "-o", "out", "--exclude-layers", "-1"],
     "no overlap": ["radial", "labels.tif", "far.tif", "-o", "out"],
     "other files": ["radial", "labels.tif", "scan.tif", "-o", "photos"],
+    "labels onto the image": ["label", "scan.tif", "-o", "./scan.tif"],
+    "map onto the labels": ["map", "labels.tif", "table.csv", "--column", "v", "-o", "labels.tif"],
+    "beside a person's files": ["radial", "labels.tif", "scan.tif", "-o", "run"],
+    "assumed, but what": ["radial", "labels.tif", "scan.tif", "-o", "out", "--assumed"],
 }
 
 
@@ -148,6 +177,9 @@ def test_bad_input_is_one_clear_line_and_no_file(
     Path("table.csv").write_text("label,core_mean\n1,2\n")
     Path("photos").mkdir()
     Path("photos/cat.jpg").touch()
+    Path("run").mkdir()
+    Path("run/provenance.json").touch()
+    Path("run/labels-corrected.tif").touch()
     before = {p.relative_to(tmp_path) for p in tmp_path.rglob("*")}
     code, out, err = ran(capsys, *BAD[case], "--json")
     assert code == 1

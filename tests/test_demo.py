@@ -50,6 +50,7 @@ def test_the_report_and_everything_it_names_is_written(
     page = (tmp_path / "out" / "report.html").read_text(encoding="utf-8")
     named = re.findall(r'(?:src|href)="([^"]+)"', page)
     assert len(named) > 12
+    assert {path.name for path in (tmp_path / "out").iterdir()} == set(demo.DEMO_FILES)
     for file in named:
         assert (tmp_path / "out" / file).stat().st_size > 100, file
     assert "synthetic data" in page

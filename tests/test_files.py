@@ -5,7 +5,13 @@ from pathlib import Path
 import pytest
 
 from napari_battery.errors import InputError
-from napari_battery.files import atomic_path, fingerprint, write_json, write_text
+from napari_battery.files import (
+    atomic_path,
+    check_replaceable,
+    fingerprint,
+    write_json,
+    write_text,
+)
 
 
 def test_a_failed_write_keeps_the_old_file(tmp_path: Path) -> None:
@@ -68,4 +74,37 @@ def test_fingerprint_tells_files_apart(tmp_path: Path, monkeypatch: pytest.Monke
     assert before.startswith("sha256-of-ends:")
     large.write_bytes(b"x" * 100 + b"y")
     assert fingerprint(large) != before
-    assert fingerprint(tmp_path) == "folder"
+
+
+def test_fingerprint_tells_folders_apart(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    folder = tmp_path / "slices"
+    (folder / "c").mkdir(parents=True)
+    (folder / "c" / "0").write_bytes(b"ab")
+    seen = {fingerprint(folder)}
+    (folder / "c" / "0").write_bytes(b"ba")
+    seen.add(fingerprint(folder))
+    (folder / "c" / "0").rename(folder / "c" / "1")
+    seen.add(fingerprint(folder))
+    assert len(seen) == 3
+    assert all(text.startswith("sha256-of-files:") for text in seen)
+    assert fingerprint(folder) == fingerprint(folder.rename(tmp_path / "moved"))
+    monkeypatch.setattr("napari_battery.files._WHOLE_BYTES", 1)
+    assert fingerprint(tmp_path / "moved").startswith("sha256-of-sizes:")
+
+
+def test_only_folders_of_earlier_runs_are_replaced(tmp_path: Path) -> None:
+    ours = ("made.json", "table.csv")
+    folder = tmp_path / "run"
+    check_replaceable(folder, ours, "made.json")
+    folder.mkdir()
+    check_replaceable(folder, ours, "made.json")
+    for name in (*ours, ".DS_Store"):
+        (folder / name).touch()
+    check_replaceable(folder, ours, "made.json")
+    (folder / "labels.tif").touch()
+    with pytest.raises(InputError, match=r"other files \(labels.tif\)"):
+        check_replaceable(folder, ours, "made.json")
+    (folder / "labels.tif").unlink()
+    (folder / "made.json").unlink()
+    with pytest.raises(InputError, match=r"other files \(table.csv\)"):
+        check_replaceable(folder, ours, "made.json")

@@ -128,6 +128,16 @@ def test_a_folder_of_other_files_is_never_replaced(sitting: Sitting, tmp_path: P
     assert (folder / "cat.jpg").exists()
 
 
+def test_what_a_person_put_beside_the_results_is_never_lost(
+    sitting: Sitting, tmp_path: Path
+) -> None:
+    save_results(tmp_path / "results", sitting)
+    (tmp_path / "results" / "notes.txt").write_text("mine")
+    with pytest.raises(InputError, match=r"other files \(notes.txt\)"):
+        save_results(tmp_path / "results", sitting)
+    assert (tmp_path / "results" / "notes.txt").read_text() == "mine"
+
+
 def test_saving_over_the_results_that_are_open_keeps_their_layers(
     sitting: Sitting, tmp_path: Path
 ) -> None:

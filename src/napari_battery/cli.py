@@ -12,7 +12,7 @@ from typing import Any
 
 from napari_battery import __version__
 from napari_battery.errors import InputError
-from napari_battery.files import atomic_path, write_json
+from napari_battery.files import atomic_path, check_replaceable, write_json
 from napari_battery.labelling.settings import LabelSettings
 from napari_battery.maps import MapSettings
 from napari_battery.options import add_settings, settings_from
@@ -22,6 +22,8 @@ from napari_battery.terminal import terminal_progress
 from napari_battery.volume import Volume
 
 __all__ = ["main"]
+
+_RADIAL_FILES = ("particles.csv", "layers.csv", "shells.csv", "provenance.json")
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -71,6 +73,7 @@ def _parser() -> argparse.ArgumentParser:
 
     info = _step(steps, "info", _info, "say what a file holds")
     info.add_argument("file", metavar="FILE", type=Path)
+    _add_dataset(info)
 
     label = _step(steps, "label", _label, "find particles: threshold, clean, watershed")
     label.add_argument("image", metavar="IMAGE", type=Path)
@@ -123,6 +126,10 @@ def _add_reading(parser: argparse.ArgumentParser) -> None:
         action="store_true",
         help="the voxel size given is only assumed; every result says so",
     )
+    _add_dataset(parser)
+
+
+def _add_dataset(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--dataset", metavar="NAME", help="dataset inside HDF5/NeXus files, such as /entry/data"
     )
@@ -136,24 +143,45 @@ def _voxel_size(text: str) -> tuple[float, ...]:
 
 
 def _read(path: Path, options: argparse.Namespace) -> Volume:
-    """Read a stack; its own voxel size wins over ``--voxel-size``."""
+    """Read a stack; a voxel size that it knows itself wins over ``--voxel-size``."""
     from napari_battery.io.read import HDF5_ENDINGS, read_volume
 
     has_datasets = path.suffix.lower() in HDF5_ENDINGS
     volume = read_volume(path, dataset=options.dataset if has_datasets else None)
     size: tuple[float, ...] | None = options.voxel_size
-    if size is None or volume.voxel_size_um is not None:
+    if size is None and options.assumed:
+        raise InputError("--assumed is about --voxel-size: give that, too.")
+    if size is None or (volume.voxel_size_um is not None and not volume.is_assumed):
         return volume
     sizes = size * volume.ndim if len(size) == 1 else size
-    shown = " × ".join(f"{edge:g}" for edge in size)
-    source = f"assumed {shown} µm" if options.assumed else "typed in"
+    source = f"assumed {_times(size)} µm" if options.assumed else "typed in"
     return volume.with_voxel_size(sizes, source)
+
+
+def _times(size: Sequence[float]) -> str:
+    return " × ".join(f"{edge:g}" for edge in size)
+
+
+def _unused_sizes(options: argparse.Namespace, *volumes: Volume) -> list[str]:
+    """What to say where a file's own voxel size is another than the one given."""
+    given: tuple[float, ...] | None = options.voxel_size
+    notes = []
+    for volume in volumes:
+        own = volume.voxel_size_um
+        if given is None or own is None:
+            continue
+        if any(abs(a - b) > 1e-3 * b for a, b in zip(own, given * len(own), strict=False)):
+            notes.append(
+                f"“{volume.name}” has a voxel size of its own ({_times(own)} µm, "
+                f"{volume.voxel_size_source}); --voxel-size {_times(given)} was not used for it."
+            )
+    return notes
 
 
 def _info(options: argparse.Namespace, progress: Progress) -> dict[str, Any]:
     from napari_battery.io import describe_file
 
-    return describe_file(options.file)
+    return describe_file(options.file, dataset=options.dataset)
 
 
 def _label(options: argparse.Namespace, progress: Progress) -> dict[str, Any]:
@@ -162,7 +190,7 @@ def _label(options: argparse.Namespace, progress: Progress) -> dict[str, Any]:
 
     settings = settings_from(options, LabelSettings)
     image = _read(options.image, options)
-    _check_target(options.output)
+    _check_target(options.output, options.image)
     labels = label_particles(image, settings, progress)
     made = labels.metadata["made"]
     write_volume(options.output, labels, made, progress)
@@ -171,7 +199,7 @@ def _label(options: argparse.Namespace, progress: Progress) -> dict[str, Any]:
         "n_particles": int(labels.data.max(initial=0)),
         "voxel_size_um": labels.voxel_size_um,
         "voxel_size_source": labels.voxel_size_source,
-        "notes": made["notes"],
+        "notes": _unused_sizes(options, image) + made["notes"],
     }
 
 
@@ -182,7 +210,8 @@ def _radial(options: argparse.Namespace, progress: Progress) -> dict[str, Any]:
     settings = settings_from(options, RadialSettings)
     labels = _read(options.labels, options)
     image = _read(options.image, options)
-    _check_target(options.output, folder=True)
+    _check_target(options.output)
+    check_replaceable(options.output, _RADIAL_FILES, "provenance.json")
     result = radial_tables(labels, image, settings, progress)
     tables = {"particles": result.particles, "layers": result.layers, "shells": result.shells}
     with atomic_path(options.output) as folder:
@@ -202,7 +231,7 @@ def _radial(options: argparse.Namespace, progress: Progress) -> dict[str, Any]:
         "mean_of_core_means_grey": float(cores.mean()) if cores.notna().any() else None,
         "voxel_size_um": result.voxel_size_um,
         "voxel_size_assumed": result.assumed_voxel_size,
-        "notes": list(result.notes),
+        "notes": _unused_sizes(options, labels, image) + list(result.notes),
     }
 
 
@@ -233,7 +262,7 @@ def _map(options: argparse.Namespace, progress: Progress) -> dict[str, Any]:
 
 
 def _demo(options: argparse.Namespace, progress: Progress) -> dict[str, Any]:
-    from napari_battery.demo import has_display, write_demo
+    from napari_battery.demo import DEMO_FILES, has_display, write_demo
 
     if options.output is None and has_display():
         from napari_battery.widgets.demo import show_demo
@@ -241,24 +270,18 @@ def _demo(options: argparse.Namespace, progress: Progress) -> dict[str, Any]:
         show_demo(progress)
         return {}
     folder = Path("demo-output") if options.output is None else options.output
-    _check_target(folder, folder=True)
+    _check_target(folder)
+    check_replaceable(folder, DEMO_FILES, "report.html")
     return write_demo(folder, progress)
 
 
-def _check_target(path: Path, *, folder: bool = False) -> None:
-    """Refuse a target before the work, not after it.
-
-    A folder is only replaced where an earlier run of ours left its provenance in it.
-    """
+def _check_target(path: Path, *inputs: Path) -> None:
+    """Refuse a target before the work, not after it; no input is ever replaced."""
     if not path.parent.is_dir():
         raise InputError(f"Cannot write {path}: the folder {path.parent} does not exist.")
-    if folder and path.exists():
-        if not path.is_dir():
-            raise InputError(f"Cannot write the folder {path}: a file of that name stands there.")
-        if any(path.iterdir()) and not (path / "provenance.json").exists():
-            raise InputError(
-                f"{path} holds other files; name a new folder, or one of an earlier run."
-            )
+    for read in inputs:
+        if path.exists() and read.exists() and path.samefile(read):
+            raise InputError(f"{path} is what is to be read; choose another name for the result.")
 
 
 if __name__ == "__main__":

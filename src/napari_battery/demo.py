@@ -30,6 +30,7 @@ from napari_battery.volume import Volume
 
 __all__ = [
     "DELTA_MAP",
+    "DEMO_FILES",
     "Job",
     "electrode_job",
     "has_display",
@@ -40,6 +41,9 @@ __all__ = [
 
 _SAND_RADIAL = RadialSettings(exclude_layers=2)
 """Two layers: the grains are some 15 voxels wide; without five layers few keep a core."""
+
+DEMO_FILES = ("report.html", "provenance.json", "sand", "electrode")
+"""What `write_demo` writes."""
 
 DELTA_MAP = MapSettings(low_percentile=5, high_percentile=95)
 """The smallest cores hold few voxels: their noise must not set the range of the map."""

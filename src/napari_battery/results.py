@@ -20,7 +20,7 @@ import numpy as np
 
 from napari_battery import __version__
 from napari_battery.errors import InputError
-from napari_battery.files import atomic_path, fingerprint, write_json
+from napari_battery.files import atomic_path, check_replaceable, fingerprint, write_json
 from napari_battery.progress import SILENT, Progress
 from napari_battery.radial import RadialResult, RadialSettings
 from napari_battery.tables import read_table, write_table
@@ -99,15 +99,12 @@ def save_results(
     Raises
     ------
     InputError
-        If `folder` exists and is no results folder, or cannot be written.
+        If `folder` holds anything but earlier results, or cannot be written.
     """
     from napari_battery.io import write_volume
 
     folder = Path(folder).absolute()
-    if folder.exists() and not (folder / "results.json").exists():
-        if not folder.is_dir() or any(folder.iterdir()):
-            raise InputError(f"{folder} holds other files; choose a new folder for the results.")
-        folder.rmdir()
+    check_replaceable(folder, ("results.json", "layers", "analyses"), "results.json")
     with atomic_path(folder) as temporary:
         (temporary / "layers").mkdir(parents=True)
         (temporary / "analyses").mkdir()

@@ -133,7 +133,8 @@ def _pick(
     if not found:
         raise InputError(f"{path} holds no dataset that is an image or a stack of numbers.")
     raise InputError(
-        f"{path} holds {len(found)} datasets: {_names(found)}. Say which one is to be opened."
+        f"{path} holds {len(found)} datasets: {_names(found)}. "
+        "Say which one is to be opened (--dataset on the command line)."
     )
 
 
