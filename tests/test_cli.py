@@ -108,6 +108,41 @@ def test_voxel_size_is_asked_for_and_assumed_is_said(
     assert made["inputs"][0]["voxel_size_source"] == "assumed 2 × 1 × 1 µm"
 
 
+def test_a_map_says_what_does_not_fit(
+    scan: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    labels, run = tmp_path / "labels.tif", tmp_path / "run"
+    ran(capsys, "label", scan, "-o", labels)
+    ran(capsys, "radial", labels, scan, "-o", run)
+    call = ("map", labels, run / "particles.csv", "--column", "core_mean", "-o")
+    code, out, _ = ran(capsys, *call, tmp_path / "map.tif", "--json")
+    assert (code, json.loads(out)["notes"]) == (0, [])
+    made = json.loads((tmp_path / "map.tif.provenance.json").read_text())
+    assert made["table"]["fingerprint"].startswith("sha256:")
+    edited = np.asarray(read_volume(labels).data).copy()
+    edited[edited == 2] = 3
+    write_volume(labels, read_volume(labels).like(edited, "labels"))
+    code, out, _ = ran(capsys, *call, tmp_path / "map.tif", "--json")
+    said = json.loads(out)
+    assert (code, said["n_particles"], said["n_without_value"]) == (0, 2, 1)
+    assert "measured on other labels" in said["notes"][0]
+    assert "1 of 2 particles of “labels” have no row" in said["notes"][1]
+    assert "1 of 2 rows of the table have no particle" in said["notes"][2]
+
+
+def test_empty_labels_go_all_the_way(
+    scan: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    labels, run = tmp_path / "labels.tif", tmp_path / "run"
+    given = ("--threshold", "manual", "--manual-threshold", "254")
+    code, out, _ = ran(capsys, "label", scan, "-o", labels, *given, "--json")
+    assert (code, json.loads(out)["n_particles"]) == (0, 0)
+    assert ran(capsys, "radial", labels, scan, "-o", run)[0] == 0
+    call = ("map", labels, run / "particles.csv", "--column", "core_mean")
+    assert ran(capsys, *call, "-o", tmp_path / "map.tif")[0] == 0
+    assert np.isnan(read_volume(tmp_path / "map.tif").data).all()
+
+
 def test_a_voxel_size_given_in_vain_is_said(
     scan: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -20,7 +20,6 @@ from napari_battery.radial import (
     RadialResult,
     RadialSettings,
     delta_core_mean,
-    map_values,
     radial_tables,
 )
 from napari_battery.report import Section, write_report
@@ -203,10 +202,9 @@ def _write_job(root: Path, job: Job, progress: Progress) -> Section:
 
     labels, image = job.labels, job.states[0][1]
     particles = {s: r.particles for (s, _), r in zip(job.states, job.results, strict=True)}
-    core = map_values(labels, first.particles, "core_mean", progress)
     plots = {
         "core-mean-map": (
-            map_figure(core, "core_mean", image=image, note=note),
+            map_figure(labels, first.particles, "core_mean", image=image, note=note),
             f"Core mean of each particle, {job.states[0][0]}, middle slice.",
         ),
         "sizes": (
@@ -227,10 +225,9 @@ def _write_job(root: Path, job: Job, progress: Progress) -> Section:
         plots["core-means"] = (core_histogram(particles, note=note), "Core means of each state.")
         for (state, _), result in zip(job.states[1:], job.results[1:], strict=True):
             change = delta_core_mean(first.particles, result.particles)
-            values = map_values(labels, change, "delta_core_mean", progress)
             name = f"delta-map-{state.replace(' ', '-')}"
             plots[name] = (
-                map_figure(values, "delta_core_mean", DELTA_MAP, image=image, note=note),
+                map_figure(labels, change, "delta_core_mean", DELTA_MAP, image=image, note=note),
                 f"ΔĪ_prist at {state}: change of the core mean since pristine.",
             )
             write_table(folder / f"{name.replace('-map', '')}.csv", change)

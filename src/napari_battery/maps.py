@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from napari_battery.errors import InputError
 from napari_battery.settings import Settings, setting
-from napari_battery.tables import COLUMNS
+from napari_battery.tables import COLUMNS, label_column
 
 __all__ = [
     "DIVERGING",
@@ -145,7 +145,7 @@ class ValueMap:
             "column": self.column,
             "title": self.title,
             "unit": self.unit,
-            "range": [self.low, self.high],
+            "range": [self.low, self.high] if np.isfinite(self.low) else None,
             "colour_map": self.colour_map,
             "particles": len(self.labels),
             "below_range": self.n_below,
@@ -188,15 +188,14 @@ def value_map(
         range is upside down.
     """
     name = name or "the table"
-    for needed in ("label", column):
-        if needed not in table:
-            raise InputError(
-                f"There is no column “{needed}” in {name}; "
-                f"choose one of {', '.join(mappable_columns(table))}."
-            )
+    labels = label_column(table, name).astype(np.int64)
+    if column not in table:
+        raise InputError(
+            f"There is no column “{column}” in {name}; "
+            f"choose one of {', '.join(mappable_columns(table))}."
+        )
     if column not in mappable_columns(table):
         raise InputError(f"The column “{column}” of {name} holds no numbers to be mapped.")
-    labels = table["label"].to_numpy(dtype=np.int64)
     order = np.argsort(labels, kind="stable")
     labels = labels[order]
     if len(labels) > 1 and (twice := labels[1:][np.diff(labels) == 0]).size:

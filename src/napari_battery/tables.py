@@ -5,8 +5,11 @@ from __future__ import annotations
 import os
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
+import numpy as np
 import pandas as pd
+from numpy.typing import NDArray
 
 from napari_battery.errors import InputError
 from napari_battery.files import atomic_path
@@ -19,6 +22,7 @@ __all__ = [
     "SHELLS",
     "Column",
     "column_title",
+    "label_column",
     "read_table",
     "write_table",
 ]
@@ -124,6 +128,30 @@ def column_title(name: str, *, assumed: bool = False) -> str:
     return f"{column.title} ({unit})" if unit else column.title
 
 
+def label_column(table: pd.DataFrame, name: str = "the table") -> NDArray[Any]:
+    """Labels of a table as whole numbers; `name` is what messages call the table.
+
+    Raises
+    ------
+    InputError
+        If there is no column `label`, or it holds anything but whole numbers.
+    """
+    if "label" not in table:
+        known = ", ".join(map(str, table.columns))
+        raise InputError(f"There is no column “label” in {name}; it has {known}.")
+    column = table["label"]
+    if column.dtype.kind in "iu":
+        return column.to_numpy()
+    number = pd.to_numeric(column, errors="coerce").to_numpy(np.float64)
+    exact = (number == np.round(number)) & (np.abs(number) < 2**53)
+    if not exact.all():
+        row = int(np.argmin(exact))
+        raise InputError(
+            f"Row {row + 1} of {name} has the label “{column.iloc[row]}”; labels are whole numbers."
+        )
+    return number.astype(np.int64)
+
+
 def _defuse(cell: object) -> object:
     """Put an apostrophe before a text that a spreadsheet would run as a formula."""
     if not isinstance(cell, str):
@@ -158,7 +186,11 @@ def read_table(path: str | os.PathLike[str]) -> pd.DataFrame:
         table = pd.read_csv(Path(path))
     except (OSError, ValueError) as error:
         raise InputError(f"Cannot read the table {path}: {error}") from error
-    for name in ("note", "reason"):
+    texts = ("note", "reason")
+    if table.empty:  # nothing tells its columns' types
+        table = table.astype({name: np.float64 for name in table if name not in texts})
+        table = table.astype({"label": np.int64} if "label" in table else {})
+    for name in texts:
         if name in table:
             # a column of nothing but empty cells reads as numbers
             table[name] = table[name].astype(object).where(table[name].notna(), "")

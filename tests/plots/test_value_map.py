@@ -85,24 +85,31 @@ def test_a_slice_without_voxel_size_counts_pixels():
 
 
 @pytest.mark.parametrize("ndim", [2, 3])
-def test_the_figure_of_a_map_volume(ndim):
-    data = np.full((5, 30, 30)[-ndim:], np.nan, np.float32)
-    data[..., 2:10, 2:10] = 1.5
-    data[..., 12:20, 12:20] = 4.5
-    volume = Volume(data, metadata={"synthetic": True}).with_voxel_size(1.0, "assumed 1 µm")
-    figure, table = map_figure(volume, "core_mean", MapSettings(low=1, high=5))
-    assert table["core_mean"].tolist() == [1.5, 4.5]
+@pytest.mark.parametrize("first", [1, 2**63])
+def test_the_figure_of_a_map(ndim, first):
+    data = np.zeros((5, 30, 30)[-ndim:], np.uint64)
+    data[..., 2:10, 2:10] = first
+    data[..., 12:20, 12:20] = first + 1
+    data[..., 22:28, 22:28] = first + 2
+    labels = Volume(data, metadata={"synthetic": True}).with_voxel_size(1.0, "assumed 1 µm")
+    there = np.arange(3, dtype=np.uint64) + np.uint64(first)
+    table = pd.DataFrame({"label": there, "core_mean": [1.5, 4.5, np.nan]})
+    figure, drawn = map_figure(labels, table, "core_mean", MapSettings(low=1, high=5))
+    assert drawn["core_mean"].tolist()[:2] == [1.5, 4.5]
     axes = figure.axes[0]
     rgba = np.asarray(axes.images[-1].get_array())
     viridis = colour_table("viridis")
     assert np.abs(rgba[5, 5] - viridis[245 // 8]).max() < 0.02  # one step at most
     assert np.abs(rgba[15, 15] - viridis[245 * 7 // 8]).max() < 0.02
+    assert rgba[25, 25].tolist() == [0.5, 0.5, 0.5, 1]  # no value is not outside
     assert rgba[0, 0, 3] == 0
     assert axes.get_title(loc="right") == "synthetic data"
+    assert axes.get_xlabel() == "grey: no value (1)"
     assert "assumed" in axes.texts[0].get_text()
 
 
-def test_an_empty_map_volume():
-    figure, table = map_figure(Volume(np.full((4, 8, 8), np.nan, np.float32)), "core_mean")
-    assert len(table) == 0
+def test_a_map_without_particles():
+    table = pd.DataFrame({"label": np.zeros(0, int), "core_mean": np.zeros(0)})
+    figure, drawn = map_figure(Volume(np.zeros((4, 8, 8), np.uint8)), table, "core_mean")
+    assert len(drawn) == 0
     figure.draw_without_rendering()

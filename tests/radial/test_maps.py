@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from napari_battery.errors import InputError
 from napari_battery.progress import CallbackProgress, Cancelled
-from napari_battery.radial import map_values
+from napari_battery.radial import map_values, rows_of_labels
 from napari_battery.volume import Volume
 
 
@@ -74,3 +74,26 @@ def test_mixed_number_types_stay_exact() -> None:
     np.testing.assert_array_equal(made, np.array([[np.nan, 6, np.nan]], np.float32))
     made = map_values(Volume(np.array([[-4, 1, 300]], np.int16)), small, "mean").data
     np.testing.assert_array_equal(made, np.array([[np.nan, 6, 7]], np.float32))
+
+
+def test_rows_follow_the_labels_of_the_image() -> None:
+    labels = Volume(np.array([[0, 5, 2], [2**63 + 1, 5, 0]], np.uint64), name="l")
+    table = pd.DataFrame({"label": [2, 3, 5], "mean": [1.0, 2.0, 3.0]})
+    rows, notes = rows_of_labels(labels, table)
+    assert rows["label"].tolist() == [2, 5, 2**63 + 1]
+    np.testing.assert_array_equal(rows["mean"], [1, 3, np.nan])
+    assert notes == [
+        "1 of 3 particles of “l” have no row in the table.",
+        "1 of 3 rows of the table have no particle in “l”.",
+    ]
+    rows, notes = rows_of_labels(Volume(np.array([[2, 5, 3]])), table)
+    assert (rows["mean"].tolist(), notes) == ([1, 2, 3], [])
+    with pytest.raises(InputError, match="no label in common"):
+        rows_of_labels(Volume(np.array([[7, 8, 0]])), table)
+
+
+@pytest.mark.parametrize("bad", ["a", "1.5", "", None])
+def test_labels_are_whole_numbers(bad: object) -> None:
+    table = pd.DataFrame({"label": [1, bad], "mean": [1.0, 2.0]})
+    with pytest.raises(InputError, match="Row 2 of the table has the label"):
+        map_values(Volume(np.ones((3, 4), np.int16)), table, "mean")

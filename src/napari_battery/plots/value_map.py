@@ -22,7 +22,6 @@ __all__ = ["map_figure", "map_legend", "map_slice", "remarks"]
 _BINS = 60
 _END = 0.04
 """Length of a pointed end of the colour bar, of the bar's length."""
-_SAMPLED_SLICES = 64
 _NEVER_DRAWN = (0.0, 1.0)
 
 
@@ -194,7 +193,8 @@ def map_slice(
 
 
 def map_figure(
-    values: Volume,
+    labels: Volume,
+    table: pd.DataFrame,
     column: str,
     settings: MapSettings | None = None,
     *,
@@ -203,49 +203,34 @@ def map_figure(
     style: Style = PAPER,
     note: str = "",
 ) -> Plot:
-    """The middle slice of a map volume, as `map_slice` shows it.
+    """The middle slice of labels, coloured by a column of their table, as in `map_slice`.
 
     Parameters
     ----------
-    values : Volume
-        Float volume with one value per particle and NaN elsewhere, as
-        `napari_battery.radial.map_values` makes it.
+    labels : Volume
+        Labels, 2-D or 3-D.
+    table : DataFrame
+        One row per label; all of them make the range. A NaN is shown grey.
     column : str
-        Table column that the values are of.
+        Column to show.
     settings : MapSettings, optional
-        Range and colour map. Percentiles are of the distinct values on up to 64 slices, so
-        that each particle counts once, however big it is.
+        Range and colour map.
     image : Volume, optional
         Grey image on the same grid, shown beneath.
     figure, style, note
         As in `map_slice`.
-
-    Returns
-    -------
-    Plot
-        Data: ``label, <column>`` of the slice, where labels number the distinct values.
     """
-    n_slices = values.shape[0] if values.ndim == 3 else 1
-    sampled = [
-        np.unique(_slice_of(values, int(z)))
-        for z in np.unique(np.linspace(0, n_slices - 1, min(n_slices, _SAMPLED_SLICES)).round())
-    ]
-    distinct = np.unique(np.concatenate(sampled))
-    distinct = distinct[~np.isnan(distinct)]
-    table = pd.DataFrame({"label": np.arange(1, len(distinct) + 1), column: distinct})
-    shown = value_map(table, column, settings or MapSettings())
-    middle = _slice_of(values, n_slices // 2)
-    labels = np.where(np.isnan(middle), 0, np.searchsorted(distinct, middle) + 1)
-    size = values.voxel_size_um
+    z = labels.shape[0] // 2
+    size = labels.voxel_size_um
     return map_slice(
-        labels,
-        shown,
-        None if image is None else _slice_of(image, n_slices // 2),
+        _slice_of(labels, z).astype(np.int64),  # as `value_map` keeps them
+        value_map(table, column, settings or MapSettings()),
+        None if image is None else _slice_of(image, z),
         pixel_size_um=None if size is None else (size[-2], size[-1]),
         figure=figure,
         style=style,
-        assumed=values.is_assumed,
-        note=note or ("synthetic data" if values.metadata.get("synthetic") else ""),
+        assumed=labels.is_assumed,
+        note=note or ("synthetic data" if labels.metadata.get("synthetic") else ""),
     )
 
 

@@ -2,7 +2,7 @@
 
 from napari_battery.radial.core import core_table, delta_core_mean
 from napari_battery.radial.engine import radial_tables
-from napari_battery.radial.maps import map_values
+from napari_battery.radial.maps import map_values, rows_of_labels
 from napari_battery.radial.profile import population_profile
 from napari_battery.radial.result import RadialResult
 from napari_battery.radial.settings import RadialSettings
@@ -15,4 +15,5 @@ __all__ = [
     "map_values",
     "population_profile",
     "radial_tables",
+    "rows_of_labels",
 ]

@@ -11,9 +11,10 @@ from numpy.typing import NDArray
 
 from napari_battery.errors import InputError
 from napari_battery.progress import SILENT, Progress
+from napari_battery.tables import label_column
 from napari_battery.volume import Volume
 
-__all__ = ["map_values"]
+__all__ = ["map_values", "rows_of_labels"]
 
 _BLOCK_VOXELS = 1 << 22
 
@@ -48,14 +49,15 @@ def map_values(
     Raises
     ------
     InputError
-        If the column is missing or holds no numbers, or a label has two rows.
+        If the column is missing or holds no numbers, a label is no whole number, or has
+        two rows.
     """
-    if column not in table or "label" not in table:
+    label = label_column(table)
+    if column not in table:
         known = ", ".join(map(str, table.columns))
         raise InputError(f"The table has no column “{column}”; it has {known}.")
     if not (pd.api.types.is_numeric_dtype(table[column]) or table[column].dtype == bool):
         raise InputError(f"The column “{column}” holds text; a map needs numbers.")
-    label = table["label"].to_numpy()
     if pd.Series(label).duplicated().any():
         raise InputError(
             f"The table has several rows for a label, so “{column}” has no single value each."
@@ -100,3 +102,55 @@ def _painter(
         return painted
 
     return sparse
+
+
+def rows_of_labels(
+    labels: Volume, table: pd.DataFrame, progress: Progress = SILENT
+) -> tuple[pd.DataFrame, list[str]]:
+    """The row of each label that occurs in an image, and what does not fit together.
+
+    Parameters
+    ----------
+    labels : Volume
+        Labels of any whole-number type.
+    table : DataFrame
+        Has `label`, once each.
+    progress : Progress
+        Advanced per block of planes.
+
+    Returns
+    -------
+    table : DataFrame
+        One row per label above 0 in the image, ascending; NaN where the table has none.
+    notes : list of str
+        How many labels have no row, and how many rows no label.
+
+    Raises
+    ------
+    InputError
+        If image and table have no label in common.
+    """
+    step = max(1, _BLOCK_VOXELS // max(1, int(np.prod(labels.shape[1:]))))
+    starts = range(0, labels.shape[0], step)
+    progress.begin(len(starts), "Finding particles")
+    seen = np.zeros(0, np.uint64)
+    for start in starts:
+        found = pd.unique(np.asarray(labels.data[start : start + step]).reshape(-1))
+        seen = np.union1d(seen, found[found > 0].astype(np.uint64))
+        progress.advance()
+    label = label_column(table)
+    known = label[label > 0].astype(np.uint64)
+    n_both = np.isin(seen, known).sum()
+    if seen.size and known.size and not n_both:
+        raise InputError(
+            f"The table ({known.size} particles) and “{labels.name}” ({seen.size}) have no label "
+            "in common; it was made from other labels."
+        )
+    fits = table.assign(label=label)[label > 0]
+    fits = fits.set_index(fits["label"].astype(np.uint64)).reindex(seen)
+    notes = []
+    if n := seen.size - n_both:
+        notes.append(f"{n} of {seen.size} particles of “{labels.name}” have no row in the table.")
+    if n := known.size - n_both:
+        notes.append(f"{n} of {known.size} rows of the table have no particle in “{labels.name}”.")
+    return fits.assign(label=seen).reset_index(drop=True), notes
