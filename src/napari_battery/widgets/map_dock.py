@@ -26,6 +26,7 @@ from napari_battery.maps import MapSettings, ValueMap
 from napari_battery.plots import map_legend, save_plot
 from napari_battery.plots.value_map import remarks
 from napari_battery.widgets import picking
+from napari_battery.widgets.closing import delete_when_closed
 from napari_battery.widgets.figure_canvas import FigureCanvas, ask_figure_path
 from napari_battery.widgets.forms import SettingsForm
 from napari_battery.widgets.label_layers import label_at
@@ -50,6 +51,7 @@ class MapDock(QWidget):
 
     def __init__(self, napari_viewer: ViewerModel) -> None:
         super().__init__()
+        delete_when_closed(self)
         self._session = session = Session.of(napari_viewer)
         self._maps = MapLayers.of(session)
         picking.install(session)

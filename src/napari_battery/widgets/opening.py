@@ -5,12 +5,17 @@ from __future__ import annotations
 from typing import Any
 
 from qtpy.QtCore import Qt
-from qtpy.QtWidgets import QDockWidget, QMainWindow
+from qtpy.QtWidgets import QDockWidget, QMainWindow, QTabWidget
 
-__all__ = ["open_dock"]
+__all__ = ["arrange", "open_dock"]
 
 _WIDE = ("Results table",)
 """Docks that are read along rows: they go below the picture, the others beside it."""
+
+_STEPS = ("Prepare stack", "Label particles", "Radial analysis", "Save and open results")
+"""Docks of which one is used at a time."""
+
+_ARRANGED = "napari-battery arranged"
 
 
 def open_dock(viewer: Any, name: str, *, to_front: bool = True) -> Any:
@@ -33,21 +38,53 @@ def open_dock(viewer: Any, name: str, *, to_front: bool = True) -> Any:
     window = getattr(viewer, "window", None)
     if window is None:
         return None
-    before = set(window.dock_widgets)
     dock, widget = window.add_plugin_dock_widget("napari-battery", name)
-    main = dock.parent()
-    if set(window.dock_widgets) != before and isinstance(main, QMainWindow):
-        if name in _WIDE:
-            _put_below(main, dock)
-        else:
-            _share_height(main)
+    arrange(dock)
     if to_front:
         dock.show()
         dock.raise_()
     return widget
 
 
-def _put_below(main: QMainWindow, dock: Any) -> None:
+def arrange(dock: QDockWidget) -> None:
+    """Give a dock that was just opened its place, unless the person has moved it already.
+
+    The steps of the work share one place as tabs: one is used at a time, and under one
+    another none would have room for its settings.
+    """
+    main = dock.parent()
+    if dock.property(_ARRANGED) or not isinstance(main, QMainWindow):
+        return
+    dock.setProperty(_ARRANGED, True)
+    right = Qt.DockWidgetArea.RightDockWidgetArea
+    if dock.isFloating() or main.dockWidgetArea(dock) != right:
+        return
+    beside = [
+        other
+        for other in main.findChildren(QDockWidget)
+        if other is not dock
+        and not other.isFloating()
+        and other.isVisibleTo(main)
+        and main.dockWidgetArea(other) == right
+    ]
+    if _is_one_of(dock, _WIDE):
+        _put_below(main, dock)
+        return
+    steps = [other for other in beside if _is_one_of(other, _STEPS)]
+    if steps and _is_one_of(dock, _STEPS):
+        main.setTabPosition(right, QTabWidget.TabPosition.North)
+        main.tabifyDockWidget(steps[-1], dock)
+        dock.raise_()
+    else:
+        _share_height(main, [*beside, dock])
+
+
+def _is_one_of(dock: QDockWidget, names: tuple[str, ...]) -> bool:
+    title: str = dock.windowTitle()  # napari puts the plugin's name behind ours
+    return title.startswith(names)
+
+
+def _put_below(main: QMainWindow, dock: QDockWidget) -> None:
     """Below the picture only: the columns at its sides keep their full height."""
     main.setCorner(Qt.Corner.BottomRightCorner, Qt.DockWidgetArea.RightDockWidgetArea)
     main.setCorner(Qt.Corner.BottomLeftCorner, Qt.DockWidgetArea.LeftDockWidgetArea)
@@ -55,8 +92,10 @@ def _put_below(main: QMainWindow, dock: Any) -> None:
     main.resizeDocks([dock], [main.height() // 3], Qt.Orientation.Vertical)
 
 
-def _share_height(main: QMainWindow) -> None:
-    """Docks beside the picture get the same height each."""
-    right = Qt.DockWidgetArea.RightDockWidgetArea
-    docks = [d for d in main.findChildren(QDockWidget) if main.dockWidgetArea(d) == right]
-    main.resizeDocks(docks, [main.height() // len(docks)] * len(docks), Qt.Orientation.Vertical)
+def _share_height(main: QMainWindow, docks: list[QDockWidget]) -> None:
+    """Docks above one another get the same height each; tabs count once."""
+    rows: list[QDockWidget] = []
+    for dock in docks:
+        if not set(main.tabifiedDockWidgets(dock)) & set(rows):
+            rows.append(dock)
+    main.resizeDocks(rows, [main.height() // len(rows)] * len(rows), Qt.Orientation.Vertical)

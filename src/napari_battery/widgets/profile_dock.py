@@ -30,6 +30,7 @@ from napari_battery.provenance import provenance
 from napari_battery.radial import RadialSettings
 from napari_battery.settings import field_specs
 from napari_battery.widgets import picking
+from napari_battery.widgets.closing import delete_when_closed
 from napari_battery.widgets.figure_canvas import ask_figure_path
 from napari_battery.widgets.forms import remembered
 from napari_battery.widgets.listening import listen
@@ -55,6 +56,7 @@ class ProfileDock(QWidget):
 
     def __init__(self, napari_viewer: ViewerModel) -> None:
         super().__init__()
+        delete_when_closed(self)
         self._session = session = Session.of(napari_viewer)
         picking.install(session)
         self._ticked: WeakSet[Analysis] = WeakSet()
