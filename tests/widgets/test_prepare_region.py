@@ -227,3 +227,16 @@ def test_painting_the_outline_cannot_change_the_region(
     keep(form, qtbot)
     shown = viewer.layers["Region of stack"]
     assert not shown.data.flags.writeable
+
+
+def test_the_stack_is_active_again_after_its_region_was_drawn(
+    form: RegionForm, stack: Any, viewer: ViewerModel, qtbot: QtBot
+) -> None:
+    form.shape.setCurrentText("Polygon through slices")
+    form.polygon.draw_button.click()
+    drawing = viewer.layers.selection.active
+    assert drawing is not stack
+    drawing.add_polygons(np.array([[10, 5, 5], [10, 5, 20], [10, 20, 20]], float))
+    qtbot.waitUntil(lambda: bool(form.polygon.outline.by_slice))
+    keep(form, qtbot)
+    assert viewer.layers.selection.active is stack

@@ -167,3 +167,21 @@ def test_the_unit_is_remembered(
     qtbot.addWidget(again)
     assert again.unit.currentText() == "nm"
     form.unit.setCurrentText("µm")
+
+
+def test_an_assumed_size_stays_assumed_when_it_is_applied_again(
+    form: VoxelSizeForm, viewer: ViewerModel, layers: LayerChecklist
+) -> None:
+    metadata = {KEY: {"voxel_size_source": "assumed 1 µm"}}
+    assumed = viewer.add_image(DATA, name="assumed", units="um", metadata=metadata)
+    bare = viewer.add_image(DATA, name="bare")
+    layers.tick([assumed, bare])
+    assert form.assumed.isChecked()
+    form.apply()
+    for layer in (assumed, bare):
+        assert volume_from_layer(layer).is_assumed
+    measured = viewer.add_image(
+        DATA, name="measured", units="um", metadata={KEY: {"voxel_size_source": "ImageJ tags"}}
+    )
+    layers.tick([measured])
+    assert not form.assumed.isChecked()

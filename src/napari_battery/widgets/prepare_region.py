@@ -27,7 +27,7 @@ from napari_battery.volume import Volume
 from napari_battery.widgets.box_editor import BoxEditor
 from napari_battery.widgets.forms import SettingsForm
 from napari_battery.widgets.layer_checklist import LayerChecklist
-from napari_battery.widgets.layers import battery_metadata, volume_from_layer
+from napari_battery.widgets.layers import battery_metadata, is_overlay, volume_from_layer
 from napari_battery.widgets.notice import Notice
 from napari_battery.widgets.region_drawing import CylinderPage, PolygonPage
 from napari_battery.widgets.region_layer import hide_region, region_fraction, show_region
@@ -170,6 +170,9 @@ class RegionForm(QWidget):
         self._change(present, region.data, made, "Region")
         for page in (self.box.outline, self.polygon.outline, self.cylinder.outline):
             page.remove()
+        drawn_on = self._viewer.layers.selection
+        if drawn_on.active is None or is_overlay(drawn_on.active):
+            drawn_on.active = present[0]  # not the emptied drawing
         show_region(self._viewer, reference if reference in present else present[0])
         notes = [note for note in made.get("notes", ()) if "No air" in note]
         kept = f"The region keeps {100 * region_fraction(region.data):.1f} % of the voxels."

@@ -30,6 +30,7 @@ from napari_battery.widgets.voxel_size import (
     layer_voxel_size_um,
     needs_voxel_size,
     set_voxel_size,
+    voxel_size_source,
 )
 
 __all__ = ["VoxelSizeForm"]
@@ -51,7 +52,7 @@ class VoxelSizeForm(QWidget):
     def __init__(self, viewer: ViewerModel, layers: LayerChecklist) -> None:
         super().__init__()
         self._viewer, self._layers = viewer, layers
-        self._shown: tuple[float, ...] | None = None
+        self._shown: tuple[tuple[float, ...], str] | None = None
         self.notice = Notice()
         self.linked = QCheckBox("Same along all axes")
         self.linked.setToolTip("The voxels are cubes: one edge length serves z, y and x")
@@ -155,10 +156,14 @@ class VoxelSizeForm(QWidget):
             )
         else:
             self.notice.say(differ, "warning")
-        sizes = [s for s in map(layer_voxel_size_um, layers) if s is not None]
-        if sizes and sizes[0] != self._shown:
-            self._shown = sizes[0]
-            self._show_size(sizes[0])
+        known = [layer for layer in layers if not needs_voxel_size(layer)]
+        if known:
+            size, source = layer_voxel_size_um(known[0]), voxel_size_source(known[0])
+            if size is not None and (size, source) != self._shown:
+                self._shown = (size, source)
+                self._show_size(size)
+                # applied again, or to more layers, it must not pass for measured
+                self.assumed.setChecked(source.startswith("assumed"))
         self._rows.setRowVisible(self.edges["z"], self._z_shown())
 
     def _z_shown(self) -> bool:
