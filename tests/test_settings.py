@@ -80,7 +80,7 @@ def test_a_file_of_settings_and_options_over_it(tmp_path: Path) -> None:
     ("text", "message"),
     [
         ("count: 99", "count"),
-        ("cuont: 3", "cuont"),
+        ("cuont: 3", "cuont: there is no such setting"),
         ("- 1", "no mapping"),
         ("a: [", "Cannot read"),
         ("!!python/object/apply:os.system [true]", "Cannot read"),

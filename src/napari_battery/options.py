@@ -71,7 +71,9 @@ def settings_from(arguments: argparse.Namespace, model: type[Model]) -> Model:
     except ValidationError as error:
         where = f" (of {file})" if file is not None else ""
         problems = "; ".join(
-            f"{'.'.join(map(str, e['loc'])) or 'settings'}: {e['msg']}" for e in error.errors()
+            f"{'.'.join(map(str, e['loc'])) or 'settings'}: "
+            + ("there is no such setting" if e["type"] == "extra_forbidden" else e["msg"])
+            for e in error.errors()
         )
         raise InputError(f"Settings{where}: {problems}.") from None
 

@@ -101,6 +101,15 @@ def test_region_is_honoured():
     assert dropped.metadata["n_labels"] <= 1
 
 
+def test_why_there_is_no_particle():
+    settings = LabelSettings(
+        threshold="manual", manual_threshold=120, minimum_volume_voxels=10**6, drop_border=True
+    )
+    assert label_particles(Volume(TWO), settings).metadata["note"] == (
+        "No particle brighter than 120 and of 1000000 voxels or more, cut ones left out, was found."
+    )
+
+
 def test_cut_particles_can_be_dropped():
     image = balls((50, 50, 60), [(4, 25, 15), (25, 25, 15), (25, 25, 57), (25, 25, 40)],
                   [9, 8, 8, 7])  # fmt: skip
@@ -129,7 +138,9 @@ def test_nothing_found_gives_empty_labels_and_says_so():
     labels = label_particles(Volume(TWO), manual)
     assert labels.shape == TWO.shape
     assert not labels.data.any()
-    assert labels.metadata["note"] == "No particle brighter than 250 was found."
+    assert labels.metadata["note"] == (
+        "No particle brighter than 250 and of 100 voxels or more was found."
+    )
     assert labels.metadata["made"]["notes"] == [labels.metadata["note"]]
 
 

@@ -53,3 +53,10 @@ def test_non_local_means_raise_a_warning() -> None:
 
 def test_history_of_the_layer_raises_a_warning() -> None:
     assert _warned(NOISY, made={"step": "filter"})
+
+
+def test_a_resampled_image_is_not_called_smoothed_as_well() -> None:
+    coarse = Volume(NOISY[::2, ::2, ::2].astype(np.float32), (2, 2, 2), name="coarse")
+    notes = radial_tables(Volume(LABELS, (1, 1, 1)), coarse).notes
+    assert sum("resampled" in note for note in notes) == 1
+    assert not any("unsmoothed" in note for note in notes)

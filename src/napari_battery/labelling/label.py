@@ -74,7 +74,7 @@ def label_particles(
     if settings.drop_border:
         labels = _without_cut(labels, region)
     n = int(labels.max(initial=0))
-    note = "" if n else f"No particle {settings.particles} than {threshold:g} was found."
+    note = "" if n else _why_none(settings, threshold)
     made = provenance("label", settings, [image], [note] if note else [])
     result = image.like(labels, f"{image.name} labels")
     result.metadata.update(
@@ -87,6 +87,13 @@ def label_particles(
         made=made,
     )
     return result
+
+
+def _why_none(settings: LabelSettings, threshold: float) -> str:
+    least = settings.minimum_volume_voxels
+    size = f" and of {least} voxels or more" if least > 1 else ""
+    cut = ", cut ones left out," if settings.drop_border else ""
+    return f"No particle {settings.particles} than {threshold:g}{size}{cut} was found."
 
 
 def _without_cut(labels: NDArray[np.int32], region: NDArray[np.bool_] | None) -> NDArray[np.int32]:

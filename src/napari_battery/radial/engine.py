@@ -78,7 +78,8 @@ def radial_tables(
     layers, reasons = layer_table(found, measured, rule)
     particles = particle_table(labels, found, measured, layers, reasons, settings.exclude_layers)
     notes += _notes(labels, image, found, measured, particles, settings)
-    notes += _smoothing_notes(inputs[1], voxels, particles)
+    is_resampled = image.data is not inputs[1].data
+    notes += _smoothing_notes(inputs[1], voxels, particles, is_resampled)
     return RadialResult(
         particles=particles,
         layers=layers,
@@ -133,12 +134,14 @@ def _notes(
     return notes
 
 
-def _smoothing_notes(image: Volume, voxels: Voxels, particles: pd.DataFrame) -> list[str]:
+def _smoothing_notes(
+    image: Volume, voxels: Voxels, particles: pd.DataFrame, is_resampled: bool
+) -> list[str]:
     made = image.metadata.get("made")
     was_filtered = isinstance(made, dict) and made.get("step") == "filter"
     if was_filtered:
         sign = "was made by a filter"
-    elif looks_smoothed(voxels, particles):
+    elif not is_resampled and looks_smoothed(voxels, particles):  # resampling alone smooths
         sign = "looks smoothed: neighbouring voxels are more alike than unfiltered noise is"
     else:
         return []
