@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
+from napari.settings import get_settings
 from qtpy.QtCore import Qt
 from qtpy.QtWidgets import QDockWidget
 
@@ -45,6 +46,16 @@ def test_the_steps_share_one_place_and_every_dock_has_room(viewer, qtbot):
         assert docks[name].height() > 200
     open_dock(viewer, "Prepare stack")
     qtbot.waitUntil(lambda: not docks["Prepare stack"].visibleRegion().isEmpty())
+
+
+def test_the_table_lies_under_the_picture_only_in_later_sittings_too(viewer, qtbot):
+    where = get_settings().application.plugin_widget_positions
+    where["Results table (napari-battery)"] = "bottom"
+    open_dock(viewer, "Map")
+    open_dock(viewer, "Results table")
+    _, docks = main_and_docks(viewer)
+    map_dock, table = docks["Map"], docks["Results table"]
+    qtbot.waitUntil(lambda: table.geometry().right() < map_dock.geometry().left())
 
 
 def test_docks_from_the_menu_get_their_places_too(viewer, qtbot):

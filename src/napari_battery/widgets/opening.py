@@ -56,8 +56,11 @@ def arrange(dock: QDockWidget) -> None:
     if dock.property(_ARRANGED) or not isinstance(main, QMainWindow):
         return
     dock.setProperty(_ARRANGED, True)
-    right = Qt.DockWidgetArea.RightDockWidgetArea
-    if dock.isFloating() or main.dockWidgetArea(dock) != right:
+    right, below = Qt.DockWidgetArea.RightDockWidgetArea, Qt.DockWidgetArea.BottomDockWidgetArea
+    area = main.dockWidgetArea(dock)
+    if _is_one_of(dock, _WIDE) and area in (right, below):  # napari remembers "below"
+        _put_below(main, dock)
+    if dock.isFloating() or area != right or _is_one_of(dock, _WIDE):
         return
     beside = [
         other
@@ -67,9 +70,6 @@ def arrange(dock: QDockWidget) -> None:
         and other.isVisibleTo(main)
         and main.dockWidgetArea(other) == right
     ]
-    if _is_one_of(dock, _WIDE):
-        _put_below(main, dock)
-        return
     steps = [other for other in beside if _is_one_of(other, _STEPS)]
     if steps and _is_one_of(dock, _STEPS):
         main.setTabPosition(right, QTabWidget.TabPosition.North)
