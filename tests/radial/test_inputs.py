@@ -5,6 +5,7 @@ import pytest
 
 from napari_battery.errors import InputError
 from napari_battery.progress import SILENT
+from napari_battery.radial import radial_tables
 from napari_battery.radial.inputs import match_inputs
 from napari_battery.volume import Volume
 
@@ -43,3 +44,16 @@ def test_one_grid_needs_no_note() -> None:
 def test_two_unknown_voxel_sizes_are_refused() -> None:
     with pytest.raises(InputError, match="--voxel-size"):
         match_inputs(UNKNOWN, UNKNOWN, SILENT)
+
+
+def test_a_region_is_resampled_with_its_image() -> None:
+    region = np.zeros((8, 8, 8), bool)
+    region[2:6] = True
+    labels = np.arange(1, 17).repeat(16 * 16).reshape(16, 16, 16)
+    coarse = Volume(np.ones((8, 8, 8), np.float32), (2, 2, 2), (0.5,) * 3, region=region)
+    _, placed, notes = match_inputs(Volume(labels, (1, 1, 1)), coarse, SILENT)
+    assert len(notes) == 1
+    assert np.array_equal(placed.region, region.repeat(2, 0).repeat(2, 1).repeat(2, 2))
+    assert np.isfinite(placed.data).all()  # neighbours beyond the region are real voxels
+    particles = radial_tables(Volume(labels, (1, 1, 1)), coarse).particles
+    assert particles["label"].tolist() == list(range(5, 13))

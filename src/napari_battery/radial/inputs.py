@@ -42,7 +42,10 @@ def match_inputs(
             return labels, _on_grid_of(image, labels), [_borrowed("image", image, labels)]
     if labels.same_grid(image):
         return labels, image, []
-    resampled = onto_grid(image, labels, progress)
+    resampled = onto_grid(replace(image, region=None), labels, progress)
+    if image.region is not None:
+        inside = onto_grid(replace(image, data=image.region, region=None), labels, progress, 0)
+        resampled = replace(resampled, region=inside.data > 0.5)  # NaN beyond the image
     note = (
         f"“{image.name}” lies on another grid than “{labels.name}” and was resampled onto it "
         "linearly: that smooths noise, so standard deviations are too small."
