@@ -11,7 +11,7 @@ from napari_battery.radial import RadialSettings, radial_tables
 from napari_battery.volume import Volume
 from napari_battery.widgets.layers import KEY, add_volume, volume_from_layer
 from napari_battery.widgets.opening import open_dock
-from napari_battery.widgets.radial_dock import RadialDock
+from napari_battery.widgets.radial_dock import RadialDock, _grid_text
 from napari_battery.widgets.session import Session
 
 
@@ -74,6 +74,14 @@ def test_labels_come_with_the_image_they_were_made_from(dock):
     dock.image.choose(dock.image._layers[0])
     assert dock.image.layer.name == "small"
     assert "another grid" in dock.about.text()
+
+
+def test_a_known_voxel_size_is_said_to_serve_labels_with_an_assumed_one():
+    data = np.zeros((4, 5, 6), np.uint8)
+    assumed = Volume(data, (1, 1, 1), name="P", voxel_size_source="assumed 1 µm")
+    text = _grid_text(assumed, Volume(data, (0.5,) * 3, name="scan", voxel_size_source="typed in"))
+    assert text.startswith("4 × 5 × 6 voxels of 0.5 µm (typed in). The labels “P” have only an")
+    assert "another grid" not in text
 
 
 def test_without_a_history_it_is_the_newest_image_of_that_shape(viewer, qtbot):

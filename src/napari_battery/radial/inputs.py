@@ -9,7 +9,7 @@ from napari_battery.progress import Progress
 from napari_battery.resample import onto_grid
 from napari_battery.volume import Volume
 
-__all__ = ["match_inputs"]
+__all__ = ["match_inputs", "share_voxel_size"]
 
 
 def match_inputs(
@@ -33,15 +33,11 @@ def match_inputs(
         )
     if 0 in labels.shape:
         raise InputError(f"The labels “{labels.name}” have no voxels (shape {labels.shape}).")
+    labels, image, notes = share_voxel_size(labels, image)
     if labels.shape == image.shape:
-        known = _how_known(labels) - _how_known(image)
-        if known < 0:
-            return _on_grid_of(labels, image), image, [_borrowed("labels", labels, image)]
         labels.known_voxel_size_um()
-        if known > 0:
-            return labels, _on_grid_of(image, labels), [_borrowed("image", image, labels)]
     if labels.same_grid(image):
-        return labels, image, []
+        return labels, image, notes
     resampled = onto_grid(replace(image, region=None), labels, progress)
     if image.region is not None:
         inside = onto_grid(replace(image, data=image.region, region=None), labels, progress, 0)
@@ -51,6 +47,16 @@ def match_inputs(
         "linearly: that smooths noise, so standard deviations are too small."
     )
     return labels, resampled, [note]
+
+
+def share_voxel_size(labels: Volume, image: Volume) -> tuple[Volume, Volume, list[str]]:
+    """The better known voxel size for both, where shapes agree, and what to say about it."""
+    known = _how_known(labels) - _how_known(image)
+    if labels.shape != image.shape or known == 0:
+        return labels, image, []
+    if known < 0:
+        return _on_grid_of(labels, image), image, [_borrowed("labels", labels, image)]
+    return labels, _on_grid_of(image, labels), [_borrowed("image", image, labels)]
 
 
 def _how_known(volume: Volume) -> int:

@@ -21,6 +21,7 @@ from qtpy.QtWidgets import (
 from napari_battery.errors import InputError
 from napari_battery.progress import Progress
 from napari_battery.radial import RadialResult, RadialSettings
+from napari_battery.radial.inputs import share_voxel_size
 from napari_battery.volume import Volume
 from napari_battery.widgets.choosers import LayerChooser
 from napari_battery.widgets.closing import delete_when_closed
@@ -314,10 +315,12 @@ def _about(labels: Layer | None, image: Layer | None) -> tuple[str, Any, bool]:
 
 
 def _grid_text(labels: Volume, image: Volume) -> str:
+    labels, image, notes = share_voxel_size(labels, image)
     edges = labels.known_voxel_size_um()
     size = f"{edges[0]:.4g}" if len(set(edges)) == 1 else " × ".join(f"{e:.4g}" for e in edges)
     source = labels.voxel_size_source
     text = f"{' × '.join(map(str, labels.shape))} voxels of {size} µm ({source})."
+    text = " ".join([text, *notes])
     if not labels.same_grid(image):
         text += " The image is on another grid; it is resampled onto that of the labels."
     return text
