@@ -1,9 +1,11 @@
 from __future__ import annotations
 
+import pandas as pd
 import pytest
 from qtpy.QtCore import Qt
 
 from napari_battery.widgets.condition_line import ConditionLine
+from napari_battery.widgets.table_page import TablePage
 
 
 @pytest.fixture
@@ -46,3 +48,12 @@ def test_a_condition_is_told_after_a_pause_or_at_once_on_return(line, qtbot):
     line.line.clear()
     qtbot.keyClick(line.line, Qt.Key.Key_Return)
     assert heard == ["label > 30", ""]
+
+
+def test_a_flat_table_has_a_flat_example(qtbot):
+    page = TablePage("particles", "volume_um3 > 50")
+    qtbot.addWidget(page)
+    page.show_table(pd.DataFrame({"label": [1], "area_um2": [2.0]}))
+    assert page.condition.line.placeholderText().endswith("area_um2 > 50")
+    page.show_table(pd.DataFrame({"label": [1], "volume_um3": [2.0]}))
+    assert page.condition.line.placeholderText().endswith("volume_um3 > 50")

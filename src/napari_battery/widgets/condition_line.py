@@ -31,7 +31,7 @@ class ConditionLine(QWidget):
     def __init__(self, example: str, parent: QWidget | None = None) -> None:
         super().__init__(parent)
         self.line = QLineEdit()
-        self.line.setPlaceholderText(f"Show where …   {example}")
+        self.show_example(example)
         self.line.setClearButtonEnabled(True)
         self.line.setToolTip(
             "Show only the rows that fulfil a condition, such as\n"
@@ -66,6 +66,10 @@ class ConditionLine(QWidget):
     @property
     def text(self) -> str:
         return str(self.line.text())
+
+    def show_example(self, example: str) -> None:
+        """Show another condition while the line is empty."""
+        self.line.setPlaceholderText(f"Show where …   {example}")
 
     def set_names(self, names: Sequence[str]) -> None:
         """Offer these column names."""

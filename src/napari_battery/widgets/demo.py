@@ -36,7 +36,7 @@ def open_job(viewer: Any, job: Job) -> None:
     labels = add_volume(viewer, job.labels, labels=True, visible=False)
     analyses = []
     for (state, _), result, image in zip(job.states, job.results, images, strict=True):
-        analysis = Analysis(f"{job.labels.name}, {state}", result, labels, image, state)
+        analysis = Analysis(image.name, result, labels, image, state)
         session.add(analysis)
         analyses.append(analysis)
     maps = MapLayers.of(session)

@@ -205,10 +205,9 @@ class ProfilePlot(FigureCanvas):
                 n = f" (n ≤ {frame['n'].max():,})" if len(frame) else " (no values)"
                 dashes = _DASHES[number % len(_DASHES)]
                 lines.append(_line(colour, dashes, f"{who}, mean ± 2 SE{n}"))
-        picked = list(picked)
-        known = [
-            label for label in picked if any(_row(a, label) is not None for a in view.analyses)
-        ]
+        labels = np.asarray(list(picked), dtype=np.int64)
+        has = [np.isin(labels, a.particles["label"].to_numpy()) for a in view.analyses]
+        known = labels[np.any(has, axis=0)].tolist()
         if len(known) > profile.NAMED:
             said = f"{len(known)} picked particles"
             if len(known) > profile.MAX_PICKED:

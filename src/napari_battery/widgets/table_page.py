@@ -42,7 +42,7 @@ class TablePage(QWidget):
         parent: QWidget | None = None,
     ) -> None:
         super().__init__(parent)
-        self.name, self._first = name, list(first)
+        self.name, self._example, self._first = name, example, list(first)
         self.view = TableView(name, hidden)
         self.condition = ConditionLine(example)
         self.columns_button = QPushButton()
@@ -67,6 +67,9 @@ class TablePage(QWidget):
         names = [name for name in self._first if name in table.columns]
         rest = [name for name in table.columns if name not in names]
         self.view.show_table(table[[*names, *rest]], assumed=assumed)
+        is_flat = "area_um2" in table.columns  # a 2-D image has no volumes
+        example = self._example.replace("volume_um3", "area_um2") if is_flat else self._example
+        self.condition.show_example(example)
         self.condition.set_names([str(name) for name in table.columns])
         self._filter(self.condition.text)
 
