@@ -175,10 +175,13 @@ class Highlight:
 
 
 def warm_up(dtype: np.dtype[Any]) -> None:
-    """Let napari compile what colours single labels of this type, before the first pick."""
-    if dtype.itemsize > 2:
-        colormap = DirectLabelColormap(color_dict={None: _CLEAR, 0: _CLEAR, 1: PICK_COLOURS[0]})
-        colormap.map(np.zeros((1, 1), dtype))
+    """Let napari compile what colours single labels of this type, before the first pick.
+
+    Wider labels reach the screen as 8 bit ones, with a table of their own.
+    """
+    colormap = DirectLabelColormap(color_dict={None: _CLEAR, 0: _CLEAR, 1: PICK_COLOURS[0]})
+    for kind in {np.dtype(np.uint8), np.dtype(dtype)}:
+        colormap.map(np.zeros((1, 1), kind))
 
 
 def _around(
