@@ -219,7 +219,8 @@ def test_plain_resolution_tags_count_where_they_can_be_meant(tmp_path):
         ((33, 17, 3), {"photometric": "rgb"}, "colour"),
         ((8, 33, 17, 3), {"photometric": "rgb"}, "colour"),
         ((2, 33, 17), {"imagej": True, "metadata": {"axes": "CYX"}}, "2 channels"),
-        ((5, 33, 17), {"imagej": True, "metadata": {"axes": "TYX"}}, "time series of 5"),
+        ((5, 33, 17), {"ome": True, "metadata": {"axes": "TYX"}}, "time series of 5"),
+        ((5, 33, 17), {"ome": True, "metadata": {"axes": "CYX"}}, "5 channels"),
         ((5, 4, 33, 17), {"ome": True, "metadata": {"axes": "TZYX"}}, "time series of 5"),
         ((2, 3, 33, 17), {"photometric": "minisblack"}, "4 axes"),
     ],
@@ -228,6 +229,16 @@ def test_what_is_no_grey_stack_is_refused(tmp_path, shape, how, message):
     save(tmp_path / "a.tif", np.zeros(shape, "u1"), **how)
     with pytest.raises(InputError, match=message):
         read_volume(tmp_path / "a.tif")
+
+
+@pytest.mark.parametrize("how", [{}, {"metadata": {"axes": "TYX"}}])
+def test_an_imagej_stack_without_slices_is_read_as_one(tmp_path, how):
+    """What Python programs write with ``imagej=True`` and no axes: channels, they say."""
+    tifffile.imwrite(tmp_path / "a.tif", STACK.astype(np.uint8), imagej=True, **how)
+    volume = read_volume(tmp_path / "a.tif")
+    assert volume.shape == STACK.shape
+    np.testing.assert_array_equal(volume.data, STACK.astype(np.uint8))
+    assert "read as slices" in volume.metadata["notes"][0]
 
 
 def test_images_of_two_sizes_are_refused(tmp_path):

@@ -32,6 +32,8 @@ from napari_battery.volume import Volume
 
 __all__ = ["is_tiff", "open_tiff"]
 
+_MOST_CHANNELS = 4
+"""More than these are slices whose axis was named wrongly."""
 _FATAL = re.compile(
     r"corrupt|invalid (page )?offset|circular|zeroed|missing|failed to read|incomplet"
     r"|value offset|series raised",
@@ -90,6 +92,7 @@ def _open(path: Path, tif: Any) -> Volume:
     shape = tuple(series.get_shape(squeeze=False))
     header = _header(tif, series)
     one_slice = header is not None and header["shape"][:-2] == [1]
+    axes, note = _slices_by_another_name(tif, axes, shape)
     keep = spatial_axes(path, shape, axes, keep_z=one_slice)
     kept_shape = tuple(shape[i] for i in keep)
     _check_declared(path, tif, series)
@@ -111,12 +114,36 @@ def _open(path: Path, tif: Any) -> Volume:
         metadata={
             "format": _format_name(tif, series),
             "compression": "none" if page.compression == 1 else page.compression.name.lower(),
+            **({"notes": [note]} if note else {}),
         },
     )
     volume = with_header(volume, header)
     if header is not None and volume.shape == tuple(header["shape"]) and volume.dtype == np.uint8:
         volume = _as_bool(volume) if header["dtype"] == "bool" else volume
     return volume
+
+
+def _slices_by_another_name(tif: Any, axes: str, shape: tuple[int, ...]) -> tuple[str, str]:
+    """Take an ImageJ file's many "channels" or "frames" for the slices they are.
+
+    Programs that write ImageJ files without naming the axes end up with channels, and ImageJ
+    itself easily with frames. Other formats name their axes on purpose.
+
+    Returns
+    -------
+    axes, note : str
+        Axes as they are meant, and what was read so; empty where nothing was.
+    """
+    long = [i for i, a in enumerate(axes) if a not in "YX" and shape[i] > 1]
+    if not tif.is_imagej or len(long) != 1 or shape[long[0]] <= _MOST_CHANNELS:
+        return axes, ""
+    name = {"C": "channels", "T": "frames"}.get(axes[long[0]])
+    if name is None:
+        return axes, ""
+    note = f"The file calls its {shape[long[0]]} images {name}; they were read as slices."
+    return "".join(
+        "Z" if i == long[0] else "T" if a == "Z" else a for i, a in enumerate(axes)
+    ), note
 
 
 def _the_series(path: Path, tif: Any) -> Any:
