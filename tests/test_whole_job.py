@@ -94,7 +94,7 @@ def test_from_a_sample_to_a_table_a_profile_and_a_map(make_napari_viewer, qtbot,
     assert particles.loc[wanted, "core_mean"] == pytest.approx(core, rel=1e-9)
 
     # its colour on the map lies where its value lies in the range
-    chart = open_dock(viewer, "Map")
+    chart = open_dock(viewer, "Particle map")
     live = chart.show_map()
     assert live.column == "core_mean"
     assert np.shares_memory(live.layer.data, labels.data)

@@ -409,3 +409,14 @@ def test_import_is_light() -> None:
         "assert not {'numba', 'scipy', 'napari', 'qtpy'} & set(sys.modules)"
     )
     subprocess.run([sys.executable, "-c", code], check=True)
+
+
+@given(st.lists(st.tuples(*[st.integers(0, 7), st.integers(1, 5)] * 3), min_size=1, max_size=4))
+@settings(max_examples=150, deadline=None)
+def test_pieces_are_counted_as_scipy_counts_them(boxes: list[tuple[int, ...]]) -> None:
+    mask = np.zeros((12, 12, 12), np.uint16)
+    for z, depth, y, height, x, width in boxes:
+        mask[z : z + depth, y : y + height, x : x + width] = 1
+    (note,) = run(mask, np.ones_like(mask)).particles["note"]
+    pieces = ndimage.label(mask, np.ones((3, 3, 3)))[1]
+    assert (f"in {pieces} separate pieces" in note) == (pieces > 1)

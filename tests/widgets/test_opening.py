@@ -28,11 +28,11 @@ def test_the_steps_share_one_place_and_every_dock_has_room(viewer, qtbot):
     for name in ("Prepare stack", "Label particles", "Radial analysis", "Save and open results"):
         open_dock(viewer, name)
     open_dock(viewer, "Radial profile")
-    open_dock(viewer, "Map")
+    open_dock(viewer, "Particle map")
     open_dock(viewer, "Results table")
     qtbot.wait(100)
     main, docks = main_and_docks(viewer)
-    tabs = {d.windowTitle().split(" (")[0] for d in main.tabifiedDockWidgets(docks["Map"])}
+    tabs = {d.windowTitle().split(" (")[0] for d in main.tabifiedDockWidgets(docks["Particle map"])}
     assert tabs == set()
     tabs = main.tabifiedDockWidgets(docks["Prepare stack"])
     assert {d.windowTitle().split(" (")[0] for d in tabs} == {
@@ -41,8 +41,8 @@ def test_the_steps_share_one_place_and_every_dock_has_room(viewer, qtbot):
         "Save and open results",
     }
     assert docks["Save and open results"].widget().isVisible()  # the last one is in front
-    assert docks["Results table"].y() > docks["Map"].parent().height() / 2
-    for name in ("Save and open results", "Radial profile", "Map"):
+    assert docks["Results table"].y() > docks["Particle map"].parent().height() / 2
+    for name in ("Save and open results", "Radial profile", "Particle map"):
         assert docks[name].height() > 200
     open_dock(viewer, "Prepare stack")
     qtbot.waitUntil(lambda: not docks["Prepare stack"].visibleRegion().isEmpty())
@@ -51,10 +51,10 @@ def test_the_steps_share_one_place_and_every_dock_has_room(viewer, qtbot):
 def test_the_table_lies_under_the_picture_only_in_later_sittings_too(viewer, qtbot):
     where = get_settings().application.plugin_widget_positions
     where["Results table (napari-battery)"] = "bottom"
-    open_dock(viewer, "Map")
+    open_dock(viewer, "Particle map")
     open_dock(viewer, "Results table")
     _, docks = main_and_docks(viewer)
-    map_dock, table = docks["Map"], docks["Results table"]
+    map_dock, table = docks["Particle map"], docks["Results table"]
     qtbot.waitUntil(lambda: table.geometry().right() < map_dock.geometry().left())
 
 
@@ -77,7 +77,7 @@ def test_a_dock_that_was_moved_stays_there(viewer, qtbot):
     assert main.dockWidgetArea(docks["Results table"]) == left
 
 
-@pytest.mark.parametrize("name", ["Radial profile", "Map", "Results table", "Prepare stack"])
+@pytest.mark.parametrize("name", ["Radial profile", "Particle map", "Results table", "Prepare stack"])
 def test_a_closed_dock_is_gone(viewer, qtbot, name):
     widget = open_dock(viewer, name)
     gone = []

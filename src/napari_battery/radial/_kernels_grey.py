@@ -104,21 +104,23 @@ def measure_bytes(
         touched += _fetch(grey, ny, nx, boxes, p, first[row_starts[p] :], last[row_starts[p] :])
         by = boxes[p, 4] - boxes[p, 1]
         bx = boxes[p, 5] - boxes[p, 2]
-        n_rows = (boxes[p, 3] - boxes[p, 0]) * by
         top = 0
-        for row in range(n_rows):
-            x0 = first[row_starts[p] + row]
-            if x0 < 0:
-                continue
-            z = row // by
-            y = row - z * by
-            source = ((boxes[p, 0] + z) * ny + boxes[p, 1] + y) * nx + boxes[p, 2]
-            base = starts[p] + (z * (by + 1) + y) * (bx + 1)
-            n = last[row_starts[p] + row] + 1 - x0
-            places = index[base + x0 : base + x0 + n]
-            levels = grey[source + x0 : source + x0 + n]
-            for x in range(n):
-                hist[table[places[x]], levels[x] ^ flip] += np.uint32(1)
+        row = row_starts[p] - 1
+        for z in range(boxes[p, 3] - boxes[p, 0]):
+            source = ((boxes[p, 0] + z) * ny + boxes[p, 1] - 1) * nx + boxes[p, 2]
+            base = starts[p] + (z * (by + 1) - 1) * (bx + 1)
+            for _ in range(by):
+                row += 1
+                source += nx
+                base += bx + 1
+                x0 = first[row]
+                if x0 < 0:
+                    continue
+                n = last[row] + 1 - x0
+                places = index[base + x0 : base + x0 + n]
+                levels = grey[source + x0 : source + x0 + n]
+                for x in range(n):
+                    hist[table[places[x]], levels[x] ^ flip] += np.uint32(1)
         whole[:] = 0
         for k in range(1, layer_starts[p + 1] - layer_starts[p] + 1):
             n = 0
@@ -192,32 +194,34 @@ def measure_words(
         touched += _fetch(grey, ny, nx, boxes, p, first[row_starts[p] :], last[row_starts[p] :])
         by = boxes[p, 4] - boxes[p, 1]
         bx = boxes[p, 5] - boxes[p, 2]
-        n_rows = (boxes[p, 3] - boxes[p, 0]) * by
         top = 0
         lo, hi = np.uint64(0xFFFF), np.uint64(0)
-        for row in range(n_rows):
-            x0 = first[row_starts[p] + row]
-            if x0 < 0:
-                continue
-            z = row // by
-            y = row - z * by
-            source = ((boxes[p, 0] + z) * ny + boxes[p, 1] + y) * nx + boxes[p, 2]
-            base = starts[p] + (z * (by + 1) + y) * (bx + 1)
-            n = last[row_starts[p] + row] + 1 - x0
-            places = index[base + x0 : base + x0 + n]
-            levels = grey[source + x0 : source + x0 + n]
-            for x in range(n):
-                k = table[places[x]]
-                if k == 0:
+        row = row_starts[p] - 1
+        for z in range(boxes[p, 3] - boxes[p, 0]):
+            source = ((boxes[p, 0] + z) * ny + boxes[p, 1] - 1) * nx + boxes[p, 2]
+            base = starts[p] + (z * (by + 1) - 1) * (bx + 1)
+            for _ in range(by):
+                row += 1
+                source += nx
+                base += bx + 1
+                x0 = first[row]
+                if x0 < 0:
                     continue
-                top = max(top, k)
-                g = np.uint64(levels[x] ^ flip)
-                lo = min(lo, g)
-                hi = max(hi, g)
-                hist[g] += np.uint32(1)
-                # Two turns: a voxel need not wait for its neighbour's sum to be written.
-                sums[k, x & 1] += _COUNT + np.int64(g)
-                squares[k, x & 1] += np.int64(g * g)
+                n = last[row] + 1 - x0
+                places = index[base + x0 : base + x0 + n]
+                levels = grey[source + x0 : source + x0 + n]
+                for x in range(n):
+                    k = table[places[x]]
+                    if k == 0:
+                        continue
+                    top = max(top, k)
+                    g = np.uint64(levels[x] ^ flip)
+                    lo = min(lo, g)
+                    hi = max(hi, g)
+                    hist[g] += np.uint32(1)
+                    # Two turns: a voxel need not wait for its neighbour's sum to be written.
+                    sums[k, x & 1] += _COUNT + np.int64(g)
+                    squares[k, x & 1] += np.int64(g * g)
         n_all: Any = 0
         sum_all: Any = 0
         sq_all: Any = 0
@@ -317,26 +321,28 @@ def measure_floats(
         touched += _fetch(grey, ny, nx, boxes, p, first[row_starts[p] :], last[row_starts[p] :])
         by = boxes[p, 4] - boxes[p, 1]
         bx = boxes[p, 5] - boxes[p, 2]
-        n_rows = (boxes[p, 3] - boxes[p, 0]) * by
         top, m = 0, 0
-        for row in range(n_rows):
-            x0 = first[row_starts[p] + row]
-            if x0 < 0:
-                continue
-            z = row // by
-            y = row - z * by
-            source = ((boxes[p, 0] + z) * ny + boxes[p, 1] + y) * nx + boxes[p, 2]
-            base = starts[p] + (z * (by + 1) + y) * (bx + 1)
-            n = last[row_starts[p] + row] + 1 - x0
-            places = index[base + x0 : base + x0 + n]
-            levels = grey[source + x0 : source + x0 + n]
-            for x in range(n):
-                k = table[places[x]]
-                top = max(top, k)
-                g = np.float64(levels[x])
-                values[m] = g
-                layers[m] = k
-                m += k > 0 and np.isfinite(g)
+        row = row_starts[p] - 1
+        for z in range(boxes[p, 3] - boxes[p, 0]):
+            source = ((boxes[p, 0] + z) * ny + boxes[p, 1] - 1) * nx + boxes[p, 2]
+            base = starts[p] + (z * (by + 1) - 1) * (bx + 1)
+            for _ in range(by):
+                row += 1
+                source += nx
+                base += bx + 1
+                x0 = first[row]
+                if x0 < 0:
+                    continue
+                n = last[row] + 1 - x0
+                places = index[base + x0 : base + x0 + n]
+                levels = grey[source + x0 : source + x0 + n]
+                for x in range(n):
+                    k = table[places[x]]
+                    top = max(top, k)
+                    g = np.float64(levels[x])
+                    values[m] = g
+                    layers[m] = k
+                    m += k > 0 and np.isfinite(g)
         about = values[0] if m else 0.0
         for i in range(m):
             counts[layers[i]] += 1

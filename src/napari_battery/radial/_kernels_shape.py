@@ -278,10 +278,12 @@ def describe_shapes(
         pairs[p, :] = 0
         acc[:, :plane] = 0
         n_rows = 0
+        in_one = True
         x0, x1 = np.uint64(0), np.uint64(0)
         for z in range(bz):
             start = starts[p] + z * plane
             top, bottom = by, 0
+            linked = z == 0
             for y in range(by):
                 base = np.uint64(start + y * stride)
                 i, j = _span(masks, base, base + np.uint64(bx), base + x0, base + x1)
@@ -290,8 +292,15 @@ def describe_shapes(
                     first[row], last[row] = -1, -1
                     x0, x1 = np.uint64(bx // 2), np.uint64(bx // 2)
                     continue
+                before, after = np.int64(x0), np.int64(x1)
                 x0, x1 = i - base, j - base - np.uint64(1)
                 first[row], last[row] = x0, x1
+                here, there = np.int64(x0), np.int64(x1)
+                apart = bottom != y or here > after + 1 or before > there + 1
+                if top < by and apart:
+                    in_one = False
+                if not linked and first[row - by] >= 0:
+                    linked = here <= last[row - by] + 1 and first[row - by] <= there + 1
                 n = np.int64(j - i)
                 n_rows += 1
                 moments[p, 1] += n * z
@@ -299,6 +308,8 @@ def describe_shapes(
                 moments[p, 3] += n * np.int64(x0 + x1) // 2
                 top = min(top, y)
                 bottom = y + 1
+            if not linked:
+                in_one = False
             if top < bottom:
                 skip = top * stride
                 n = (bottom - top) * stride
@@ -309,7 +320,10 @@ def describe_shapes(
                     pairs[p, k] += _sum(acc[k + 1, :plane])
                 acc[:, :plane] = 0
         n_runs = moments[p, 0] - pairs[p, 0]
-        if n_runs == n_rows:
+        if in_one and n_runs == n_rows:
+            # each row one run that meets the run before, each plane meets the plane before
+            pieces[p] = 1
+        elif n_runs == n_rows:
             pieces[p] = _pieces_of_rows(bz, by, first[begin:end], last[begin:end])
         else:
             _describe_rows(

@@ -6,7 +6,7 @@ import os
 from collections.abc import Iterator
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 from dataclasses import replace
-from itertools import pairwise
+from itertools import islice, pairwise
 from typing import Any
 
 import numpy as np
@@ -17,11 +17,14 @@ from napari_battery.radial.batch import Measured, Scratch, Shells, measure_batch
 from napari_battery.radial.find import Found
 from napari_battery.radial.giant import measure_giant
 from napari_battery.radial.layers import LayerRule
-from napari_battery.radial.voxels import Voxels
+from napari_battery.radial.voxels import Block, Voxels
 
 __all__ = ["default_workers", "measure_particles"]
 
-_BATCH_VOXELS = 1 << 20
+_BATCH_VOXELS = 1 << 18
+"""Voxels of a batch: what the kernels pass on to each other then stays in a core's cache."""
+_GROUP = 16
+"""Batches that a thread does in a row: handing one over costs as much as a small particle."""
 
 
 def default_workers() -> int:
@@ -105,6 +108,14 @@ def measure_particles(
     with ThreadPoolExecutor(workers) as pool:
         pending: dict[Future[None], int] = {}
 
+        def measure(block: Block, batches: list[slice]) -> None:
+            for batch in batches:
+                is_small = bool(small[batch.start])
+                measure_batch(
+                    block, voxels.is_flat, rule, is_small,
+                    voxels.grey_dtype, bits, boxes, out, batch, scratch,
+                )  # fmt: skip
+
         def finish(at_most: int) -> None:
             while len(pending) > at_most:
                 done, _ = wait(pending, return_when=FIRST_COMPLETED)
@@ -116,12 +127,10 @@ def measure_particles(
         try:
             for box, rows in jobs:
                 block = voxels.block(box)
-                for batch in _batches(rows, sizes, small):
-                    future = pool.submit(
-                        measure_batch, block, voxels.is_flat, rule, bool(small[batch.start]),
-                        voxels.grey_dtype, bits, boxes, out, batch, scratch,
-                    )  # fmt: skip
-                    pending[future] = batch.stop - batch.start
+                batches = _batches(rows, sizes, small)
+                while group := list(islice(batches, _GROUP)):
+                    future = pool.submit(measure, block, group)
+                    pending[future] = group[-1].stop - group[0].start
                     finish(2 * workers)
                 # One copied block in memory at a time.
                 finish(0)

@@ -46,7 +46,7 @@ def open_job(viewer: Any, job: Job) -> None:
     else:
         maps.add(analyses[0], "core_mean", MapSettings())
     session.look_at(analyses[min(2, len(analyses) - 1)])
-    for dock in ("Results table", "Radial profile", "Map"):
+    for dock in ("Results table", "Radial profile", "Particle map"):
         open_dock(viewer, dock)
     picked = _telling(analyses)
     session.select([int(picked["label"])], "demo")

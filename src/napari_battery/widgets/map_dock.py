@@ -1,4 +1,4 @@
-"""Dock "Map": particles in the colours of one of their values."""
+"""Dock "Particle map": particles in the colours of one of their values."""
 
 from __future__ import annotations
 
