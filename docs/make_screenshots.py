@@ -5,12 +5,14 @@ Run with a display, or under ``xvfb-run -a -s "-screen 0 1600x1000x24"``.
 
 from __future__ import annotations
 
+import tempfile
 import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import napari
+from qtpy.QtCore import QSettings
 from qtpy.QtWidgets import QApplication
 
 from napari_battery.demo import electrode_job
@@ -86,7 +88,15 @@ def whole_job() -> None:
     viewer.close()
 
 
+def forget_settings(folder: str) -> None:
+    """Show the docks as a person sees them the first time."""
+    QSettings.setDefaultFormat(QSettings.Format.IniFormat)
+    for form in (QSettings.Format.IniFormat, QSettings.Format.NativeFormat):
+        QSettings.setPath(form, QSettings.Scope.UserScope, folder)
+
+
 if __name__ == "__main__":
+    forget_settings(tempfile.mkdtemp())
     prepare()
     label()
     whole_job()
