@@ -77,7 +77,9 @@ def test_a_dock_that_was_moved_stays_there(viewer, qtbot):
     assert main.dockWidgetArea(docks["Results table"]) == left
 
 
-@pytest.mark.parametrize("name", ["Radial profile", "Particle map", "Results table", "Prepare stack"])
+@pytest.mark.parametrize(
+    "name", ["Radial profile", "Particle map", "Results table", "Prepare stack"]
+)
 def test_a_closed_dock_is_gone(viewer, qtbot, name):
     widget = open_dock(viewer, name)
     gone = []
