@@ -15,7 +15,6 @@ from qtpy.QtWidgets import (
     QFileDialog,
     QHBoxLayout,
     QPushButton,
-    QScrollArea,
     QSizePolicy,
     QVBoxLayout,
     QWidget,
@@ -38,6 +37,7 @@ from napari_battery.widgets.notice import Notice
 from napari_battery.widgets.opening import open_dock
 from napari_battery.widgets.profile_plot import is_synthetic
 from napari_battery.widgets.running import StepRunner
+from napari_battery.widgets.scrolling import fill_scrolling
 from napari_battery.widgets.section import Section
 from napari_battery.widgets.session import Analysis, Session
 
@@ -137,14 +137,7 @@ class MapDock(QWidget):
         layout.addWidget(self.radial_button)
         layout.addWidget(self._content)
         layout.addStretch(1)
-        scroll = QScrollArea()
-        scroll.setWidgetResizable(True)
-        scroll.setFrameShape(QScrollArea.Shape.NoFrame)
-        scroll.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
-        scroll.setWidget(content)
-        outer = QVBoxLayout(self)
-        outer.setContentsMargins(0, 0, 0, 0)
-        outer.addWidget(scroll)
+        fill_scrolling(self, content)
         self.setMinimumWidth(260)
 
     # what is chosen

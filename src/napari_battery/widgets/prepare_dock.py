@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import TYPE_CHECKING
 
-from qtpy.QtCore import Qt, QTimer
-from qtpy.QtWidgets import QFrame, QLabel, QScrollArea, QVBoxLayout, QWidget
+from qtpy.QtCore import QTimer
+from qtpy.QtWidgets import QLabel, QVBoxLayout, QWidget
 
 from napari_battery.widgets.closing import delete_when_closed
 from napari_battery.widgets.layer_checklist import LayerChecklist
@@ -15,6 +15,7 @@ from napari_battery.widgets.prepare_grey import GreyForm
 from napari_battery.widgets.prepare_region import RegionForm
 from napari_battery.widgets.prepare_voxel_size import VoxelSizeForm
 from napari_battery.widgets.raw_form import RawForm
+from napari_battery.widgets.scrolling import fill_scrolling
 from napari_battery.widgets.section import Section
 from napari_battery.widgets.session import Session
 
@@ -56,14 +57,7 @@ class PrepareDock(QWidget):
             self._sections[title] = section
             column.addWidget(section)
         column.addStretch(1)
-        self._scroll = scroll = QScrollArea()
-        scroll.setWidgetResizable(True)
-        scroll.setFrameShape(QFrame.Shape.NoFrame)
-        scroll.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
-        scroll.setWidget(content)
-        layout = QVBoxLayout(self)
-        layout.setContentsMargins(0, 0, 0, 0)
-        layout.addWidget(scroll)
+        self._scroll = fill_scrolling(self, content)
         self.setMinimumWidth(300)
 
     def ask_voxel_size(self, layers: Iterable[Layer]) -> None:

@@ -17,7 +17,6 @@ from qtpy.QtWidgets import (
     QListWidget,
     QListWidgetItem,
     QPushButton,
-    QScrollArea,
     QSizePolicy,
     QSpinBox,
     QVBoxLayout,
@@ -37,6 +36,7 @@ from napari_battery.widgets.listening import listen
 from napari_battery.widgets.notice import Notice
 from napari_battery.widgets.opening import open_dock
 from napari_battery.widgets.profile_plot import ProfilePlot, View, state_names
+from napari_battery.widgets.scrolling import fill_scrolling
 from napari_battery.widgets.session import Analysis, Session
 
 __all__ = ["ProfileDock"]
@@ -149,14 +149,7 @@ class ProfileDock(QWidget):
         layout.addWidget(self.radial_button)
         layout.addWidget(self._shown, 1)
         layout.addStretch(0)
-        scroll = QScrollArea()
-        scroll.setWidgetResizable(True)
-        scroll.setFrameShape(QScrollArea.Shape.NoFrame)
-        scroll.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
-        scroll.setWidget(content)
-        outer = QVBoxLayout(self)
-        outer.setContentsMargins(0, 0, 0, 0)
-        outer.addWidget(scroll)
+        fill_scrolling(self, content)
         self.setMinimumWidth(260)
 
     @property

@@ -6,14 +6,12 @@ from typing import Any
 
 from napari.layers import Image, Labels, Layer
 from napari.viewer import ViewerModel
-from qtpy.QtCore import Qt, QTimer
+from qtpy.QtCore import QTimer
 from qtpy.QtWidgets import (
     QFormLayout,
-    QFrame,
     QLineEdit,
     QPlainTextEdit,
     QPushButton,
-    QScrollArea,
     QVBoxLayout,
     QWidget,
 )
@@ -33,6 +31,7 @@ from napari_battery.widgets.notice import Notice
 from napari_battery.widgets.opening import open_dock
 from napari_battery.widgets.picking import install as install_picking
 from napari_battery.widgets.running import StepRunner
+from napari_battery.widgets.scrolling import fill_scrolling
 from napari_battery.widgets.session import Analysis, Session
 from napari_battery.widgets.voxel_size import needs_voxel_size
 
@@ -95,16 +94,8 @@ class RadialDock(QWidget):
         layout.addWidget(self.summary)
         layout.addWidget(self.notes)
         layout.addStretch(1)
-        scroll = QScrollArea()
-        scroll.setWidgetResizable(True)
-        scroll.setFrameShape(QFrame.Shape.NoFrame)
-        scroll.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
-        scroll.setWidget(content)
-        outer = QVBoxLayout(self)
-        outer.setContentsMargins(0, 0, 0, 0)
-        outer.addWidget(scroll)
+        self._scroll = fill_scrolling(self, content)
         self.setMinimumSize(260, 260)  # the docks it opens must not squeeze its result away
-        self._scroll = scroll
         self._later = QTimer(self)
         self._later.setSingleShot(True)
         self._later.setInterval(100)
