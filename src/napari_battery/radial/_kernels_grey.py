@@ -164,6 +164,16 @@ def measure_bytes(
 
 
 @jit
+def _range(levels: U16, flip: Any) -> tuple[int, int]:
+    least, largest = np.uint16(0xFFFF), np.uint16(0)
+    for x in range(levels.size):
+        g = np.uint16(levels[x] ^ flip)
+        least = min(least, g)
+        largest = max(largest, g)
+    return int(least), int(largest)
+
+
+@jit
 def measure_words(
     grey: U16,
     ny: int,
@@ -194,8 +204,7 @@ def measure_words(
         touched += _fetch(grey, ny, nx, boxes, p, first[row_starts[p] :], last[row_starts[p] :])
         by = boxes[p, 4] - boxes[p, 1]
         bx = boxes[p, 5] - boxes[p, 2]
-        top = 0
-        lo, hi = np.uint64(0xFFFF), np.uint64(0)
+        lo, hi = 0xFFFF, 0
         row = row_starts[p] - 1
         for z in range(boxes[p, 3] - boxes[p, 0]):
             source = ((boxes[p, 0] + z) * ny + boxes[p, 1] - 1) * nx + boxes[p, 2]
@@ -210,18 +219,26 @@ def measure_words(
                 n = last[row] + 1 - x0
                 places = index[base + x0 : base + x0 + n]
                 levels = grey[source + x0 : source + x0 + n]
+                least, largest = _range(levels, flip)
+                lo = min(lo, least)
+                hi = max(hi, largest)
                 for x in range(n):
                     k = table[places[x]]
                     if k == 0:
                         continue
-                    top = max(top, k)
                     g = np.uint64(levels[x] ^ flip)
-                    lo = min(lo, g)
-                    hi = max(hi, g)
                     hist[g] += np.uint32(1)
                     # Two turns: a voxel need not wait for its neighbour's sum to be written.
                     sums[k, x & 1] += _COUNT + np.int64(g)
                     squares[k, x & 1] += np.int64(g * g)
+        # Rows may have held voxels of others.
+        while hist[lo] == 0:
+            lo += 1
+        while hist[hi] == 0:
+            hi -= 1
+        top = layer_starts[p + 1] - layer_starts[p]
+        while sums[top, 0] + sums[top, 1] == 0:
+            top -= 1
         n_all: Any = 0
         sum_all: Any = 0
         sq_all: Any = 0
@@ -238,14 +255,14 @@ def measure_words(
             sq_all += about
         sums[: top + 1] = 0
         squares[: top + 1] = 0
-        levels_seen = hist[np.int64(lo) : np.int64(hi) + 1]
+        levels_seen = hist[lo : hi + 1]
         summary[p, 0] = top
         summary[p, 1] = n_all
         summary[p, 2] = sum_all / n_all + bias
         summary[p, 3] = _spread(n_all, sum_all, sq_all)
-        summary[p, 4] = np.int64(lo) + bias
-        summary[p, 5] = np.int64(hi) + bias
-        summary[p, 6] = _middle(levels_seen, n_all) + np.int64(lo) + bias
+        summary[p, 4] = lo + bias
+        summary[p, 5] = hi + bias
+        summary[p, 6] = _middle(levels_seen, n_all) + lo + bias
         levels_seen[:] = 0
     return touched
 
