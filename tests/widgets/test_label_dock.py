@@ -31,11 +31,6 @@ DATA = balls()
 
 
 @pytest.fixture
-def viewer() -> ViewerModel:
-    return ViewerModel()
-
-
-@pytest.fixture
 def stack(viewer: ViewerModel) -> Any:
     return viewer.add_image(DATA, name="stack", scale=(0.5,) * 3, units="um", translate=(1, 2, 3))
 

@@ -1,7 +1,6 @@
 from __future__ import annotations
 
 import numpy as np
-import pytest
 from napari.components import ViewerModel
 from pytestqt.qtbot import QtBot
 from qtpy.QtWidgets import QCheckBox
@@ -10,18 +9,6 @@ from napari_battery.widgets.layer_checklist import LayerChecklist
 from napari_battery.widgets.layers import KEY
 
 DATA = np.zeros((3, 4, 5), np.uint8)
-
-
-@pytest.fixture
-def viewer() -> ViewerModel:
-    return ViewerModel()
-
-
-@pytest.fixture
-def layers(viewer: ViewerModel, qtbot: QtBot) -> LayerChecklist:
-    widget = LayerChecklist(viewer)
-    qtbot.addWidget(widget)
-    return widget
 
 
 def boxes(layers: LayerChecklist) -> dict[str, QCheckBox]:

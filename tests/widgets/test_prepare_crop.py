@@ -21,18 +21,6 @@ BOX = ((2, 9), (5, 25), (11, 31))
 
 
 @pytest.fixture
-def viewer() -> ViewerModel:
-    return ViewerModel()
-
-
-@pytest.fixture
-def layers(viewer: ViewerModel, qtbot: QtBot) -> LayerChecklist:
-    widget = LayerChecklist(viewer)
-    qtbot.addWidget(widget)
-    return widget
-
-
-@pytest.fixture
 def form(viewer: ViewerModel, layers: LayerChecklist, qtbot: QtBot) -> CropForm:
     widget = CropForm(viewer, layers)
     qtbot.addWidget(widget)

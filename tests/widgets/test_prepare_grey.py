@@ -18,18 +18,6 @@ DATA = np.random.default_rng(0).integers(1000, 3001, (12, 30, 40)).astype(np.uin
 
 
 @pytest.fixture
-def viewer() -> ViewerModel:
-    return ViewerModel()
-
-
-@pytest.fixture
-def layers(viewer: ViewerModel, qtbot: QtBot) -> LayerChecklist:
-    widget = LayerChecklist(viewer)
-    qtbot.addWidget(widget)
-    return widget
-
-
-@pytest.fixture
 def form(viewer: ViewerModel, layers: LayerChecklist, qtbot: QtBot) -> GreyForm:
     widget = GreyForm(viewer, layers)
     qtbot.addWidget(widget)

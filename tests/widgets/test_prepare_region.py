@@ -30,18 +30,6 @@ BOX = ((3, 30), (4, 40), (5, 41))
 
 
 @pytest.fixture
-def viewer() -> ViewerModel:
-    return ViewerModel()
-
-
-@pytest.fixture
-def layers(viewer: ViewerModel, qtbot: QtBot) -> LayerChecklist:
-    widget = LayerChecklist(viewer)
-    qtbot.addWidget(widget)
-    return widget
-
-
-@pytest.fixture
 def form(viewer: ViewerModel, layers: LayerChecklist, qtbot: QtBot) -> RegionForm:
     widget = RegionForm(viewer, layers)
     qtbot.addWidget(widget)

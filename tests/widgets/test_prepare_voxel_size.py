@@ -13,18 +13,6 @@ DATA = np.zeros((10, 12, 14), np.uint8)
 
 
 @pytest.fixture
-def viewer() -> ViewerModel:
-    return ViewerModel()
-
-
-@pytest.fixture
-def layers(viewer: ViewerModel, qtbot: QtBot) -> LayerChecklist:
-    widget = LayerChecklist(viewer)
-    qtbot.addWidget(widget)
-    return widget
-
-
-@pytest.fixture
 def form(viewer: ViewerModel, layers: LayerChecklist, qtbot: QtBot) -> VoxelSizeForm:
     widget = VoxelSizeForm(viewer, layers)
     qtbot.addWidget(widget)
