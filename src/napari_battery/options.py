@@ -9,13 +9,14 @@ from typing import Any, TypeVar
 from pydantic import ValidationError
 
 from napari_battery.errors import InputError
-from napari_battery.settings import FieldSpec, Settings, field_specs
+from napari_battery.settings import LENGTH, VOLUME, FieldSpec, Settings, field_specs
 
 __all__ = ["add_settings", "settings_from"]
 
 Model = TypeVar("Model", bound=Settings)
 
 _AUTOMATIC = "auto"
+_SHOWN = {LENGTH: "voxels or µm, see --length-unit", VOLUME: "voxels or µm³, see --length-unit"}
 
 
 def add_settings(parser: argparse.ArgumentParser, model: type[Settings]) -> None:
@@ -29,7 +30,8 @@ def add_settings(parser: argparse.ArgumentParser, model: type[Settings]) -> None
     )
     for spec in field_specs(model):
         default = _AUTOMATIC if spec.default is None else spec.default
-        text = spec.description + (f" [{spec.unit}]" if spec.unit else "")
+        unit = _SHOWN.get(spec.unit, spec.unit)
+        text = spec.description + (f" [{unit}]" if unit else "")
         text = f"{text} (default: {default})".replace("%", "%%")
         option: dict[str, Any] = {"dest": spec.name, "default": argparse.SUPPRESS, "help": text}
         if spec.kind is bool:

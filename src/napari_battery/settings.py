@@ -9,7 +9,11 @@ from typing import Any, Literal, Union, get_args, get_origin
 from annotated_types import Ge, Gt, Le, Lt
 from pydantic import BaseModel, ConfigDict, Field
 
-__all__ = ["FieldSpec", "Settings", "field_specs", "setting"]
+__all__ = ["LENGTH", "VOLUME", "FieldSpec", "Settings", "field_specs", "length_unit", "setting"]
+
+LENGTH = "length"
+VOLUME = "volume"
+"""Units of settings that count voxels or µm, as the model's ``length_unit`` says."""
 
 
 class Settings(BaseModel):
@@ -40,7 +44,8 @@ def setting(
     title : str, optional
         Label in the form; made from the field's name otherwise.
     unit : str
-        Unit shown behind the value ("µm", "voxels").
+        Unit shown behind the value ("µm", "voxels"). `LENGTH` and `VOLUME` are in the
+        unit that the model's field ``length_unit`` chooses (see `length_unit`).
     ge, gt, le : float, optional
         Range of allowed values.
     step : float, optional
@@ -49,6 +54,19 @@ def setting(
     extra: dict[str, Any] = {"unit": unit, "step": step}
     return Field(
         default, description=description, title=title, ge=ge, gt=gt, le=le, json_schema_extra=extra
+    )
+
+
+def length_unit() -> Any:
+    """Declare the field ``length_unit: Literal["voxels", "um"]`` of a model with lengths.
+
+    Steps turn such settings into voxels with `napari_battery.lengths.in_voxels`.
+    """
+    return setting(
+        "voxels",
+        "What lengths and volumes count: voxels (of anisotropic ones the shortest edge), or µm, "
+        "which serve stacks of any voxel size.",
+        title="Lengths in",
     )
 
 

@@ -9,7 +9,7 @@ from qtpy.QtWidgets import QLabel
 
 from napari_battery.labelling import LabelSettings
 from napari_battery.radial import RadialSettings
-from napari_battery.settings import Settings, setting
+from napari_battery.settings import LENGTH, VOLUME, Settings, length_unit, setting
 from napari_battery.widgets.forms import SettingsForm
 
 
@@ -79,3 +79,35 @@ def test_every_model_has_a_form(model: type[Settings], qtbot: QtBot) -> None:
     form = SettingsForm(model)
     qtbot.addWidget(form)
     assert form.value() == model()
+
+
+class _Lengths(Settings):
+    length_unit: Literal["voxels", "um"] = length_unit()
+    radius: float = setting(2.0, "Radius.", unit=LENGTH, ge=0)
+    least: float = setting(16.0, "Volume.", unit=VOLUME, ge=0)
+
+
+def test_lengths_follow_their_unit(qtbot):
+    form = SettingsForm(_Lengths)
+    qtbot.addWidget(form)
+    form.set_voxel_size((0.5, 0.5, 0.5))
+    assert form.rows["radius"].editor.suffix() == " voxels"
+    form.rows["length_unit"].set_value("um")
+    assert form.value() == _Lengths(length_unit="um", radius=1, least=2)
+    assert form.rows["radius"].editor.suffix() == " µm"
+    assert form.rows["least"].editor.suffix() == " µm³"
+    form.rows["length_unit"].set_value("voxels")
+    assert form.value() == _Lengths()
+    form.set_value(_Lengths(length_unit="um", radius=7))
+    assert form.value() == _Lengths(length_unit="um", radius=7)  # shown, not converted
+    again = SettingsForm(_Lengths)
+    qtbot.addWidget(again)
+    assert again.value() == form.value()
+    assert again.rows["radius"].editor.suffix() == " µm"
+
+
+def test_lengths_keep_their_number_while_the_voxel_size_is_unknown(qtbot):
+    form = SettingsForm(_Lengths)
+    qtbot.addWidget(form)
+    form.rows["length_unit"].set_value("um")
+    assert form.value() == _Lengths(length_unit="um")

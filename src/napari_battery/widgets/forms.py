@@ -19,7 +19,8 @@ from qtpy.QtWidgets import (
     QWidget,
 )
 
-from napari_battery.settings import FieldSpec, Settings, field_specs
+from napari_battery.lengths import factors
+from napari_battery.settings import LENGTH, VOLUME, FieldSpec, Settings, field_specs
 from napari_battery.widgets.spin import PlainSpinBox
 
 __all__ = ["SettingsForm", "remembered"]
@@ -27,6 +28,8 @@ __all__ = ["SettingsForm", "remembered"]
 Model = TypeVar("Model", bound=Settings)
 
 _BIG = 1e9
+_UNIT = "length_unit"
+_SHOWN = {"voxels": {LENGTH: "voxels", VOLUME: "voxels"}, "um": {LENGTH: "µm", VOLUME: "µm³"}}
 
 
 def remembered() -> QSettings:
@@ -53,7 +56,8 @@ class _Row(QWidget):
             self.switch.toggled.connect(self.changed)
             layout.addWidget(self.switch)
         layout.addWidget(self.editor, 1)
-        unit = f" ({spec.unit})" if spec.unit else ""
+        unit = _SHOWN["voxels"].get(spec.unit, spec.unit)
+        unit = f" ({unit})" if unit else ""
         self.setToolTip(f"{spec.description}{unit}")
         self.editor.setToolTip(self.toolTip())
         self.set_value(spec.default)
@@ -61,7 +65,8 @@ class _Row(QWidget):
     def _make_editor(self, spec: FieldSpec) -> QWidget:
         if spec.choices:
             combo = QComboBox()
-            combo.addItems(spec.choices)
+            for choice in spec.choices:
+                combo.addItem("µm" if choice == "um" else choice, choice)
             combo.currentIndexChanged.connect(self.changed)
             return combo
         if spec.kind is bool:
@@ -89,18 +94,26 @@ class _Row(QWidget):
                 spin.setStepType(QDoubleSpinBox.StepType.DefaultStepType)
                 spin.setSingleStep(spec.step)
         spin.setKeyboardTracking(False)
-        if spec.unit:
-            spin.setSuffix(f" {spec.unit}")
+        unit = _SHOWN["voxels"].get(spec.unit, spec.unit)
+        if unit:
+            spin.setSuffix(f" {unit}")
         spin.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Fixed)
         spin.valueChanged.connect(self.changed)
         return spin
+
+    def show_unit(self, unit: str) -> None:
+        """Show the unit behind the number and in the tooltip."""
+        editor: Any = self.editor
+        editor.setSuffix(f" {unit}")
+        self.setToolTip(f"{self.spec.description} ({unit})")
+        editor.setToolTip(self.toolTip())
 
     def value(self) -> Any:
         if self.switch is not None and not self.switch.isChecked():
             return None
         editor: Any = self.editor
         if isinstance(editor, QComboBox):
-            return editor.currentText()
+            return editor.currentData()
         if isinstance(editor, QCheckBox):
             return editor.isChecked()
         if isinstance(editor, QLineEdit):
@@ -115,7 +128,7 @@ class _Row(QWidget):
             return
         editor: Any = self.editor
         if isinstance(editor, QComboBox):
-            editor.setCurrentText(value)
+            editor.setCurrentIndex(editor.findData(value))
         elif isinstance(editor, QCheckBox):
             editor.setChecked(value)
         elif isinstance(editor, QLineEdit):
@@ -138,6 +151,7 @@ class SettingsForm(QWidget, Generic[Model]):
     def __init__(self, model: type[Model], parent: QWidget | None = None) -> None:
         super().__init__(parent)
         self._model = model
+        self._voxel_size: tuple[float, ...] | None = None
         self.rows: dict[str, _Row] = {}
         self._layout = QFormLayout(self)
         self._layout.setContentsMargins(0, 0, 0, 0)
@@ -154,9 +168,14 @@ class SettingsForm(QWidget, Generic[Model]):
         self._error.setStyleSheet("color: #e05c5c; font-weight: bold")
         self._error.hide()
         self._layout.addRow(self._error)
+        self._unit = "voxels"
         self._recall()
         for row in self.rows.values():
             row.changed.connect(self._row_changed)
+
+    def set_voxel_size(self, voxel_size_um: tuple[float, ...] | None) -> None:
+        """Tell what a voxel measures, so that lengths keep when their unit is changed."""
+        self._voxel_size = voxel_size_um
 
     def value(self) -> Model:
         """The settings as the form shows them.
@@ -170,8 +189,15 @@ class SettingsForm(QWidget, Generic[Model]):
 
     def set_value(self, settings: Model) -> None:
         """Show these settings."""
+        before = [row.value() for row in self.rows.values()]
         for name, row in self.rows.items():
+            blocked = row.blockSignals(True)  # lengths must not be converted on the way
             row.set_value(getattr(settings, name))
+            row.blockSignals(blocked)
+        self._unit = self._shown_unit()
+        self._show_units()
+        if [row.value() for row in self.rows.values()] != before:
+            self._row_changed()
 
     def reset(self) -> None:
         """Go back to the defaults."""
@@ -181,7 +207,32 @@ class SettingsForm(QWidget, Generic[Model]):
         """Show or hide the row of one field (one that has no meaning just now)."""
         self._layout.setRowVisible(self.rows[name], visible)
 
+    def _shown_unit(self) -> str:
+        row = self.rows.get(_UNIT)
+        return "voxels" if row is None else str(row.value())
+
+    def _show_units(self) -> None:
+        for row in self.rows.values():
+            if row.spec.unit in (LENGTH, VOLUME):
+                row.show_unit(_SHOWN[self._unit][row.spec.unit])
+
+    def _convert_lengths(self) -> None:
+        """Keep lengths what they are where their unit was changed and the voxel size is known."""
+        before, self._unit = self._unit, self._shown_unit()
+        if self._voxel_size is not None:
+            for row in self.rows.values():
+                if row.spec.unit not in (LENGTH, VOLUME) or row.value() is None:
+                    continue
+                factor = factors(self._voxel_size)[row.spec.unit]
+                value = row.value() / factor if before == "um" else row.value() * factor
+                blocked = row.blockSignals(True)
+                row.set_value(value)
+                row.blockSignals(blocked)
+        self._show_units()
+
     def _row_changed(self) -> None:
+        if self._shown_unit() != self._unit:
+            self._convert_lengths()
         try:
             settings = self.value()
         except ValidationError as error:

@@ -1,0 +1,1 @@
+"""Denoising and artefact removal."""
