@@ -12,7 +12,16 @@ __all__ = ["arrange", "open_dock"]
 _WIDE = ("Results table",)
 """Docks that are read along rows: they go below the picture, the others beside it."""
 
-_STEPS = ("Prepare stack", "Label particles", "Radial analysis", "Save and open results")
+_STEPS = (
+    "Prepare stack",
+    "Filter image",
+    "Segment phases",
+    "Label particles",
+    "Correct labels",
+    "Track through states",
+    "Radial analysis",
+    "Save and open results",
+)
 """Docks of which one is used at a time."""
 
 _ARRANGED = "napari-battery arranged"
