@@ -111,3 +111,25 @@ def test_lengths_keep_their_number_while_the_voxel_size_is_unknown(qtbot):
     qtbot.addWidget(form)
     form.rows["length_unit"].set_value("um")
     assert form.value() == _Lengths(length_unit="um")
+
+
+def test_a_part_of_the_form_stands_elsewhere_and_stays_part_of_it(
+    form: SettingsForm[Example], qtbot: QtBot
+) -> None:
+    part = form.part("method", "size")
+    qtbot.addWidget(part)
+    part.show()
+    titles = [label.text() for label in part.findChildren(QLabel)]
+    assert titles == ["Method", "Size"]
+    assert not {"Method", "Size"} & {label.text() for label in form.findChildren(QLabel)}
+    form.show_field("size", False)
+    assert not form.rows["size"].isVisible()
+    form.show_field("size", True)
+    assert form.rows["size"].isVisible()
+    with qtbot.waitSignal(form.changed):
+        form.set_value(Example(method="manual", size=3))
+    again = SettingsForm(Example)
+    qtbot.addWidget(again)
+    assert again.value() == Example(method="manual", size=3)
+    form.reset()
+    assert form.value() == Example()

@@ -137,6 +137,14 @@ class _Row(QWidget):
             editor.setValue(value)
 
 
+def _form_layout(widget: QWidget) -> QFormLayout:
+    layout = QFormLayout(widget)
+    layout.setContentsMargins(0, 0, 0, 0)
+    layout.setFieldGrowthPolicy(QFormLayout.FieldGrowthPolicy.AllNonFixedFieldsGrow)
+    layout.setRowWrapPolicy(QFormLayout.RowWrapPolicy.WrapLongRows)
+    return layout
+
+
 class SettingsForm(QWidget, Generic[Model]):
     """Edit a settings model; what it holds is remembered under the model's name.
 
@@ -153,16 +161,14 @@ class SettingsForm(QWidget, Generic[Model]):
         self._model = model
         self._voxel_size: tuple[float, ...] | None = None
         self.rows: dict[str, _Row] = {}
-        self._layout = QFormLayout(self)
-        self._layout.setContentsMargins(0, 0, 0, 0)
-        self._layout.setFieldGrowthPolicy(QFormLayout.FieldGrowthPolicy.AllNonFixedFieldsGrow)
-        self._layout.setRowWrapPolicy(QFormLayout.RowWrapPolicy.WrapLongRows)
+        self._layout = _form_layout(self)
+        self._layouts: dict[str, QFormLayout] = {}
         for spec in field_specs(model):
             row = _Row(spec)
             title = QLabel(spec.title)
             title.setToolTip(row.toolTip())
             self._layout.addRow(title, row)
-            self.rows[spec.name] = row
+            self.rows[spec.name], self._layouts[spec.name] = row, self._layout
         self._error = QLabel()
         self._error.setWordWrap(True)
         self._error.setStyleSheet("color: #e05c5c; font-weight: bold")
@@ -172,6 +178,19 @@ class SettingsForm(QWidget, Generic[Model]):
         self._recall()
         for row in self.rows.values():
             row.changed.connect(self._row_changed)
+
+    def part(self, *names: str) -> QWidget:
+        """Take the rows of these fields out of the form, into a widget that stands elsewhere.
+
+        They stay fields of this form: its value, its memory and its signal count them.
+        """
+        widget = QWidget()
+        layout = _form_layout(widget)
+        for name in names:
+            taken = self._layouts[name].takeRow(self.rows[name])
+            layout.addRow(taken.labelItem.widget(), taken.fieldItem.widget())
+            self._layouts[name] = layout
+        return widget
 
     def set_voxel_size(self, voxel_size_um: tuple[float, ...] | None) -> None:
         """Tell what a voxel measures, so that lengths keep when their unit is changed."""
@@ -205,7 +224,7 @@ class SettingsForm(QWidget, Generic[Model]):
 
     def show_field(self, name: str, visible: bool) -> None:
         """Show or hide the row of one field (one that has no meaning just now)."""
-        self._layout.setRowVisible(self.rows[name], visible)
+        self._layouts[name].setRowVisible(self.rows[name], visible)
 
     def _shown_unit(self) -> str:
         row = self.rows.get(_UNIT)
