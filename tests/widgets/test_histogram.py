@@ -77,6 +77,22 @@ def test_what_is_chosen_stands_out(view: HistogramView) -> None:
     assert left.saturation() < 60 < right.saturation()
 
 
+def colour_at(view: HistogramView, value: float) -> QColor:
+    picture, ratio = view.grab().toImage(), view.devicePixelRatioF()
+    return QColor(picture.pixel(round(view.x_of(value) * ratio), round(70 * ratio)))
+
+
+def test_bands_have_their_colours_and_follow_the_lines(view: HistogramView, qtbot: QtBot) -> None:
+    view.set_bands([30, 60], [None, "#ff0000", "#0000ff"])
+    assert colour_at(view, 10).saturation() < 60
+    assert colour_at(view, 45).name() == "#ff0000"
+    assert colour_at(view, 90).name() == "#0000ff"
+    drag(view, qtbot, 60, 40)
+    assert colour_at(view, 50).name() == "#0000ff"
+    view.set_bands([], ["#ff0000"])  # no line at all
+    assert colour_at(view, 10).name() == "#ff0000"
+
+
 def test_an_empty_one_says_why_and_ignores_the_mouse(view: HistogramView, qtbot: QtBot) -> None:
     view.set_markers([5])
     view.clear("No image is open")

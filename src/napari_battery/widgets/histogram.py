@@ -19,7 +19,7 @@ _CHOSEN = "#d9a441"
 
 
 class HistogramView(QWidget):
-    """Bars on a logarithmic axis, vertical lines to drag, and the part that lies between.
+    """Bars on a logarithmic axis, vertical lines to drag, and what they part, in colours.
 
     The arrow keys move the line that was last touched by one bin.
     """
@@ -32,7 +32,9 @@ class HistogramView(QWidget):
         self._counts: NDArray[Any] = np.zeros(0)
         self._edges: NDArray[Any] = np.array([0.0, 1.0])
         self._markers: list[float] = []
-        self._chosen: tuple[float, float] | None = None
+        self._ends: list[float] | None = []
+        """Where the colour changes; None: at the lines."""
+        self._colours: list[QColor | None] = [None]
         self._grabbed: int | None = None
         self._last = 0
         self._text = ""
@@ -62,7 +64,8 @@ class HistogramView(QWidget):
 
     def clear(self, text: str = "") -> None:
         """Show no bars, but why there are none."""
-        self._counts, self._text, self._markers, self._chosen = np.zeros(0), text, [], None
+        self._counts, self._text, self._markers = np.zeros(0), text, []
+        self._ends, self._colours = [], [None]
         self.update()
 
     def set_markers(
@@ -70,7 +73,27 @@ class HistogramView(QWidget):
     ) -> None:
         """Put the lines at `values`; bars inside `chosen` (low, high) stand out."""
         self._markers = [float(v) for v in values]
-        self._chosen = chosen
+        self._ends, self._colours = [], [QColor(_CHOSEN)]
+        if chosen is not None:
+            low, high = chosen
+            # the lower end belongs to what is chosen, as the upper does
+            self._ends = [float(np.nextafter(low, -np.inf)), high]
+            self._colours = [None, QColor(_CHOSEN), None]
+        self.update()
+
+    def set_bands(self, values: Sequence[float], colours: Sequence[str | None]) -> None:
+        """Put lines at `values` and colour the bars below, between and above them.
+
+        Parameters
+        ----------
+        values : sequence of float
+            Grey levels of the lines, ascending.
+        colours : sequence of (str or None)
+            One colour more than lines, from dark to bright; None is the faint grey of the
+            window. A bar on a line has the colour below it.
+        """
+        self._markers, self._ends = [float(v) for v in values], None
+        self._colours = [None if colour is None else QColor(colour) for colour in colours]
         self.update()
 
     # --- from grey values to pixels and back
@@ -95,7 +118,7 @@ class HistogramView(QWidget):
     def paintEvent(self, event: Any) -> None:  # noqa: N802 (Qt's name)
         """Draw bars, lines and the ends of the axis."""
         painter = QPainter(self)
-        palette, strong = self.palette(), QColor(_CHOSEN)
+        palette = self.palette()
         text = QColor(palette.color(QPalette.ColorRole.WindowText))
         faint = _between(text, QColor(palette.color(QPalette.ColorRole.Window)))
         plot = self._plot()
@@ -108,11 +131,11 @@ class HistogramView(QWidget):
         heights *= plot.height() / max(heights.max(), 1e-9)
         columns = [round(self.x_of(edge)) for edge in self._edges]
         middles = (self._edges[:-1] + self._edges[1:]) / 2
+        bands = np.searchsorted(self._markers if self._ends is None else self._ends, middles)
         for i, height in enumerate(heights.tolist()):
-            inside = self._chosen is None or self._chosen[0] <= middles[i] <= self._chosen[1]
             width = max(columns[i + 1] - columns[i], 1)
             bar = QRectF(columns[i], plot.bottom() - height, width, height)
-            painter.fillRect(bar, strong if inside else faint)
+            painter.fillRect(bar, self._colours[bands[i]] or faint)
         painter.setPen(QPen(faint, 1))
         painter.drawLine(plot.bottomLeft(), plot.bottomRight())
         painter.setPen(text)
