@@ -103,10 +103,10 @@ def test_region_is_honoured():
 
 def test_why_there_is_no_particle():
     settings = LabelSettings(
-        threshold="manual", manual_threshold=120, minimum_volume_voxels=10**6, drop_border=True
+        threshold="manual", manual_threshold=120, minimum_volume=10**6, drop_border=True
     )
     assert label_particles(Volume(TWO), settings).metadata["note"] == (
-        "No particle brighter than 120 and of 1000000 voxels or more, cut ones left out, was found."
+        "No particle brighter than 120 and of 1,000,000 voxels or more, cut ones left out, was found."
     )
 
 
@@ -129,7 +129,7 @@ def test_cut_particles_can_be_dropped():
 def test_islands_below_the_minimum_are_left_out():
     image = balls((40, 40, 60), [(20, 20, 20), (20, 20, 50)], [13, 3.5])
     assert label_particles(Volume(image)).data.max() == 2
-    few = label_particles(Volume(image), LabelSettings(minimum_volume_voxels=1000))
+    few = label_particles(Volume(image), LabelSettings(minimum_volume=1000))
     assert few.data.max() == 1
 
 
@@ -174,7 +174,7 @@ def test_8_bit_and_the_same_in_16_bit_give_the_same_labels(seed, shape):
     field = ndimage.gaussian_filter(rng.standard_normal(shape), 2)
     grey = 100 + 40 * (field > 0) + 10 * rng.standard_normal(shape)
     image = np.clip(grey, 0, 255).astype(np.uint8)
-    few = LabelSettings(minimum_volume_voxels=10)
+    few = LabelSettings(minimum_volume=10)
     wide = image.astype(np.uint16) * 257
     a, b = label_particles(Volume(image), few), label_particles(Volume(wide), few)
     assert b.metadata["threshold"] == 257 * a.metadata["threshold"]

@@ -91,7 +91,7 @@ def test_foreground_mask(denoise):
 def test_smoothing_before_the_threshold_is_physical_on_anisotropic_voxels():
     grey = two_classes()
     mask = foreground_mask(
-        Volume(grey, (2.0, 1.0, 1.0)), 120.0, LabelSettings(denoise_size_voxels=2)
+        Volume(grey, (2.0, 1.0, 1.0)), 120.0, LabelSettings(denoise_size=2)
     )
     assert np.array_equal(mask, ndimage.gaussian_filter(grey, (1, 2, 2), truncate=3) > 120)
 
@@ -114,11 +114,11 @@ def test_cleaning_agrees_with_scipy_and_skimage(shape, seed):
     mask = ndimage.gaussian_filter(np.random.default_rng(seed).standard_normal(shape), 1) > 0
     mask |= np.random.default_rng(seed).random(shape) < 0.3
     before = mask.copy()
-    cleaned = clean_mask(mask, LabelSettings(minimum_volume_voxels=30))
+    cleaned = clean_mask(mask, LabelSettings(minimum_volume=30))
     wanted = remove_small_objects(ndimage.binary_fill_holes(mask), max_size=29)
     assert np.array_equal(cleaned, wanted)
     assert np.array_equal(mask, before)
-    kept = clean_mask(mask, LabelSettings(minimum_volume_voxels=0, fill_holes=False))
+    kept = clean_mask(mask, LabelSettings(minimum_volume=0, fill_holes=False))
     assert np.array_equal(kept, before)
 
 
@@ -127,7 +127,7 @@ def test_holes_are_not_filled_outside_the_region():
     mask[3:6, 3:6] = False
     region = np.ones((9, 9), bool)
     region[4, 4] = False
-    cleaned = clean_mask(mask, LabelSettings(minimum_volume_voxels=0), region)
+    cleaned = clean_mask(mask, LabelSettings(minimum_volume=0), region)
     assert np.array_equal(cleaned, region)
 
 
@@ -136,10 +136,10 @@ def test_distance_is_physical(spacing):
     mask = np.zeros((20, 40, 30), bool)
     mask[4:15, 5:33, 6:22] = True
     mask[8, 10, 10] = False
-    found = smoothed_distance(mask, LabelSettings(distance_smoothing_voxels=0), spacing)
+    found = smoothed_distance(mask, LabelSettings(distance_smoothing=0), spacing)
     wanted = ndimage.distance_transform_edt(mask, spacing or 1)
     assert np.allclose(found, wanted, atol=1e-4)  # float32 squares of up to 40
-    smooth = smoothed_distance(mask, LabelSettings(distance_smoothing_voxels=1), spacing)
+    smooth = smoothed_distance(mask, LabelSettings(distance_smoothing=1), spacing)
     sigmas = [1 / edge for edge in spacing or (1, 1, 1)]
     other = ndimage.gaussian_filter(wanted, sigmas, truncate=3, mode="nearest")
     assert np.allclose(smooth, other, atol=1e-4)

@@ -25,8 +25,8 @@ def image(**more: Any) -> Volume:
     "settings",
     [
         LabelSettings(),
-        LabelSettings(denoise_size_voxels=2.5, particles="darker"),
-        LabelSettings(denoise="median", denoise_size_voxels=2),
+        LabelSettings(denoise_size=2.5, particles="darker"),
+        LabelSettings(denoise="median", denoise_size=2),
         LabelSettings(denoise="none", threshold="manual", manual_threshold=110),
     ],
     ids=["gaussian", "wide, darker", "median", "manual, none"],

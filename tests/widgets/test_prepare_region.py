@@ -57,7 +57,7 @@ def test_a_box_is_honoured_by_what_follows(form: RegionForm, stack: Any, qtbot: 
     expected[3:30, 4:40, 5:41] = True
     volume = volume_from_layer(stack)
     np.testing.assert_array_equal(volume.region, expected)
-    result = label_particles(volume, LabelSettings(minimum_volume_voxels=1))
+    result = label_particles(volume, LabelSettings(minimum_volume=1))
     region = result.metadata["made"]["inputs"][0]["region"]  # the result says where it looked
     assert "Box: z 3–29, y 4–39, x 5–40" in region["notes"][0]
     labels = result.data

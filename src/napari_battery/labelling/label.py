@@ -9,11 +9,11 @@ from napari_battery.labelling.mask import (
     clean_mask,
     foreground_mask,
     smoothed_distance,
-    spacing_voxels,
     threshold_value,
 )
 from napari_battery.labelling.settings import LabelSettings
 from napari_battery.labelling.watershed import find_markers, watershed
+from napari_battery.lengths import in_voxels, spacing_voxels
 from napari_battery.progress import SILENT, Progress
 from napari_battery.provenance import provenance
 from napari_battery.volume import Volume
@@ -58,6 +58,7 @@ def label_particles(
     Jones et al., "Demonstrating faster multi-label grey-level analysis for crack
     detection in ex-situ & operando micro-CT images of NMC electrode".
     """
+    given, settings = settings, in_voxels(settings, image)
     spacing = spacing_voxels(image)
     region = None if image.region is None else np.asarray(image.region, bool)
     progress.begin(4, "Finding the particles' mask")
@@ -65,17 +66,17 @@ def label_particles(
     progress.advance()
     mask = foreground_mask(image, threshold, settings)
     progress.advance()
-    mask = clean_mask(mask, settings, region)
+    mask = clean_mask(mask, settings, region, spacing)
     progress.advance()
     distance = smoothed_distance(mask, settings, spacing)
     progress.advance()
-    markers = find_markers(distance, mask, settings.marker_depth_voxels, progress)
+    markers = find_markers(distance, mask, settings.marker_depth, progress)
     labels = watershed(distance, markers, mask, progress)
     if settings.drop_border:
         labels = _without_cut(labels, region)
     n = int(labels.max(initial=0))
-    note = "" if n else _why_none(settings, threshold)
-    made = provenance("label", settings, [image], [note] if note else [])
+    note = "" if n else _why_none(given, threshold)
+    made = provenance("label", given, [image], [note] if note else [])
     result = image.like(labels, f"{image.name} labels")
     result.metadata.update(
         kind="labels",
@@ -90,8 +91,9 @@ def label_particles(
 
 
 def _why_none(settings: LabelSettings, threshold: float) -> str:
-    least = settings.minimum_volume_voxels
-    size = f" and of {least} voxels or more" if least > 1 else ""
+    least = settings.minimum_volume
+    unit = "µm³" if settings.length_unit == "um" else "voxels"
+    size = f" and of {least:,.10g} {unit} or more" if least > 0 else ""
     cut = ", cut ones left out," if settings.drop_border else ""
     return f"No particle {settings.particles} than {threshold:g}{size}{cut} was found."
 

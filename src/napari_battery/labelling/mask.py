@@ -9,13 +9,13 @@ from numpy.typing import NDArray
 
 from napari_battery.errors import InputError
 from napari_battery.labelling.settings import LabelSettings
+from napari_battery.lengths import in_voxels, spacing_voxels
 from napari_battery.volume import Volume
 
 __all__ = [
     "clean_mask",
     "foreground_mask",
     "smoothed_distance",
-    "spacing_voxels",
     "threshold_value",
 ]
 
@@ -56,6 +56,10 @@ def threshold_value(image: Volume, settings: LabelSettings = LabelSettings()) ->
         if settings.manual_threshold is None:
             raise InputError("The threshold is manual, but no grey level is given: give one.")
         return settings.manual_threshold
+    if settings.threshold != "otsu":
+        from napari_battery.labelling.thresholds import threshold_levels
+
+        return threshold_levels(image, settings.threshold)[0]
     values, counts = _histogram(image)
     if len(values) < 2:
         raise InputError(
@@ -86,13 +90,14 @@ def foreground_mask(
     threshold : float
         From `threshold_value`.
     settings : LabelSettings
-        Uses `denoise`, `denoise_size_voxels` and `particles`.
+        Uses `denoise`, `denoise_size` and `particles`.
 
     Returns
     -------
     bool array
         True in particles; False at NaN voxels and outside the region.
     """
+    settings = in_voxels(settings, image)
     grey, finite = _finite_grey(image)
     grey = _denoised(grey, settings, spacing_voxels(image))
     mask: NDArray[np.bool_] = (
@@ -109,42 +114,40 @@ def clean_mask(
     mask: NDArray[np.bool_],
     settings: LabelSettings = LabelSettings(),  # noqa: B008
     region: NDArray[np.bool_] | None = None,
+    spacing: tuple[float, ...] | None = None,
 ) -> NDArray[np.bool_]:
-    """Fill enclosed holes and remove small islands (joined by faces).
+    """Close gaps, fill enclosed holes, open, and remove small islands (joined by faces).
 
     Parameters
     ----------
     mask : bool array
         From `foreground_mask`; not changed.
     settings : LabelSettings
-        Uses `fill_holes` and `minimum_volume_voxels`.
+        Lengths in voxels; uses `closing_radius`, `fill_holes`, `opening_radius` and
+        `minimum_volume`.
     region : bool array, optional
         Nothing is filled outside it.
+    spacing : tuple of float, optional
+        Voxel edges in units of the shortest, see `spacing_voxels`; cubes otherwise.
 
     Returns
     -------
     bool array
     """
-    from scipy import ndimage
+    from napari_battery.labelling.cleaning import closing, fill_holes, opening, remove_islands
 
-    mask = mask.copy()
-    if settings.fill_holes:
-        holes, n = ndimage.label(~mask)
-        outside = np.zeros(n + 1, bool)
-        for axis in range(mask.ndim):
-            for face in (0, -1):
-                outside[holes.take(face, axis=axis)] = True
-        mask |= ~outside[holes]
-        del holes
+    cleaned = mask
+    if settings.closing_radius > 0:
+        cleaned = closing(cleaned, settings.closing_radius, spacing)
         if region is not None:
-            mask &= region
-    if settings.minimum_volume_voxels > 1:
-        islands, n = ndimage.label(mask)
-        sizes = np.bincount(islands.ravel(), minlength=n + 1)
-        keep = sizes >= settings.minimum_volume_voxels
-        keep[0] = False
-        mask = keep[islands]
-    return mask
+            cleaned &= region
+    if settings.fill_holes:
+        cleaned = fill_holes(cleaned, region)
+    if settings.opening_radius > 0:
+        cleaned = opening(cleaned, settings.opening_radius, spacing)
+    if settings.minimum_volume > 1:
+        cleaned = remove_islands(cleaned, settings.minimum_volume)
+    return cleaned.copy() if cleaned is mask else cleaned
 
 
 def smoothed_distance(
@@ -161,7 +164,7 @@ def smoothed_distance(
     mask : bool array
         2-D or 3-D.
     settings : LabelSettings
-        Uses `distance_smoothing_voxels`.
+        Uses `distance_smoothing`.
     spacing : tuple of float, optional
         Voxel edges in units of the shortest, see `spacing_voxels`; cubes otherwise.
 
@@ -181,16 +184,10 @@ def smoothed_distance(
     )
     # A volume without background has no surface; edt then answers infinity.
     distance[~np.isfinite(distance)] = float(max(mask.shape))
-    if settings.distance_smoothing_voxels > 0:
-        sigmas = [settings.distance_smoothing_voxels / edge for edge in spacing]
+    if settings.distance_smoothing > 0:
+        sigmas = [settings.distance_smoothing / edge for edge in spacing]
         distance = ndimage.gaussian_filter(distance, sigmas, truncate=3, mode="nearest")
     return distance
-
-
-def spacing_voxels(image: Volume) -> tuple[float, ...]:
-    """Voxel edges in units of the shortest; cubes while the voxel size is unknown."""
-    size = image.voxel_size_um
-    return (1.0,) * image.ndim if size is None else tuple(edge / min(size) for edge in size)
 
 
 def _histogram(image: Volume) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
@@ -249,7 +246,7 @@ def _denoised(
     if grey.dtype == bool:
         grey = grey.view(np.uint8)
     if settings.denoise == "gaussian":
-        sigmas = [settings.denoise_size_voxels / edge for edge in spacing]
+        sigmas = [settings.denoise_size / edge for edge in spacing]
         # float32 holds 8- and 16-bit levels exactly; wider ones need float64.
         output = np.float32 if grey.dtype.itemsize <= 2 else np.float64
         if grey.dtype == np.float32:
@@ -257,7 +254,7 @@ def _denoised(
         smooth: NDArray[Any] = ndimage.gaussian_filter(grey, sigmas, output=output, truncate=3)
         return smooth
     if settings.denoise == "median":
-        sizes = [2 * max(round(settings.denoise_size_voxels / edge), 0) + 1 for edge in spacing]
+        sizes = [2 * max(round(settings.denoise_size / edge), 0) + 1 for edge in spacing]
         median: NDArray[Any] = ndimage.median_filter(grey, sizes)
         return median
     return grey

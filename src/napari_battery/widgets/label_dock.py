@@ -192,7 +192,7 @@ class LabelDock(QWidget):
 
     def _show_fields(self, settings: LabelSettings) -> None:
         self.form.show_field("manual_threshold", settings.threshold == "manual")
-        self.form.show_field("denoise_size_voxels", settings.denoise != "none")
+        self.form.show_field("denoise_size", settings.denoise != "none")
 
     def _threshold_dragged(self, _: int, value: float) -> None:
         layer = self.image.layer

@@ -54,7 +54,7 @@ def slice_mask(
     if settings.denoise != "none":
         size = image.voxel_size_um or (1.0,) * image.ndim
         # the Gaussian is cut at three sigmas, the median's box ends at its radius
-        halo = math.ceil(3 * settings.denoise_size_voxels * min(size) / size[axis] + 1)
+        halo = math.ceil(3 * settings.denoise_size * min(size) / size[axis] + 1)
     low, high = max(index - halo, 0), min(index + halo + 1, image.shape[axis])
     inside: list[slice] = [slice(None)] * image.ndim
     inside[axis] = slice(low, high)
