@@ -9,7 +9,7 @@ import pytest
 from napari.components import ViewerModel
 from pytestqt.qtbot import QtBot
 
-from napari_battery.widgets import prepare_grey
+from napari_battery.widgets import prepare_grey, result_file
 from napari_battery.widgets.layer_checklist import LayerChecklist
 from napari_battery.widgets.layers import volume_from_layer
 from napari_battery.widgets.prepare_grey import GreyForm
@@ -102,8 +102,8 @@ def test_a_result_too_large_for_memory_goes_to_a_file(
     monkeypatch: pytest.MonkeyPatch,
     tmp_path: Path,
 ) -> None:
-    monkeypatch.setattr(prepare_grey, "_MEMORY_SHARE", 1e-12)
-    monkeypatch.setattr(prepare_grey.tempfile, "gettempdir", lambda: str(tmp_path))
+    monkeypatch.setattr(result_file, "_MEMORY_SHARE", 1e-12)
+    monkeypatch.setattr(result_file.tempfile, "gettempdir", lambda: str(tmp_path))
     form.low.setValue(1001)
     assert "too large for memory" in form.clipped.text()
     convert(form, qtbot)
@@ -117,11 +117,11 @@ def test_a_result_too_large_for_memory_goes_to_a_file(
 def test_a_chosen_file_is_written(
     form: GreyForm, stack: Any, viewer: ViewerModel, qtbot: QtBot, tmp_path: Path
 ) -> None:
-    form.out.setText(str(tmp_path / "out.tif"))
+    form.out.line.setText(str(tmp_path / "out.tif"))
     convert(form, qtbot)
     assert (tmp_path / "out.tif").exists()
     assert str(tmp_path / "out.tif") in form.runner.message.text()
-    form.out.setText(str(tmp_path / "missing" / "out.tif"))
+    form.out.line.setText(str(tmp_path / "missing" / "out.tif"))
     n = len(viewer.layers)
     convert(form, qtbot)
     assert "missing" in form.runner.message.text()

@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-import tempfile
-import uuid
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -12,10 +9,8 @@ from napari.viewer import ViewerModel
 from qtpy.QtCore import QTimer
 from qtpy.QtWidgets import (
     QComboBox,
-    QFileDialog,
     QFormLayout,
     QHBoxLayout,
-    QLineEdit,
     QPushButton,
     QVBoxLayout,
     QWidget,
@@ -34,12 +29,12 @@ from napari_battery.widgets.layer_checklist import LayerChecklist
 from napari_battery.widgets.layers import add_volume, volume_from_layer
 from napari_battery.widgets.listening import listen
 from napari_battery.widgets.notice import Notice
+from napari_battery.widgets.result_file import ResultFile
 from napari_battery.widgets.running import StepRunner
 from napari_battery.widgets.spin import PlainSpinBox
 
 __all__ = ["GreyForm"]
 
-_MEMORY_SHARE = 0.25
 _BIG = 1e12
 
 
@@ -67,28 +62,22 @@ class GreyForm(QWidget):
         self.trim_button = QPushButton("0.1 – 99.9 %")
         self.trim_button.setToolTip("Clip one voxel in a thousand at either end")
         self.clipped = Notice()
-        self.out = QLineEdit()
-        self.out.setPlaceholderText("in memory")
-        self.out.setToolTip("TIFF or OME-Zarr to write the result to, block by block")
-        self.out_button = QPushButton("File…")
-        self.out_button.setToolTip("Choose where to write the result; empty: memory")
+        self.out = ResultFile("converted")
         self.runner = StepRunner(
             "Convert ticked images", "Make new layers; the originals are kept, hidden"
         )
 
         form = QFormLayout()
         form.setFieldGrowthPolicy(QFormLayout.FieldGrowthPolicy.AllNonFixedFieldsGrow)
-        limits, ready, target = QHBoxLayout(), QHBoxLayout(), QHBoxLayout()
+        limits, ready = QHBoxLayout(), QHBoxLayout()
         limits.addWidget(self.low, 1)
         limits.addWidget(self.high, 1)
         ready.addWidget(self.full_button)
         ready.addWidget(self.trim_button)
-        target.addWidget(self.out, 1)
-        target.addWidget(self.out_button)
         form.addRow("Limits", limits)
         form.addRow("", ready)
         form.addRow("New type", self.dtype)
-        form.addRow("Result", target)
+        form.addRow("Result", self.out)
         layout = QVBoxLayout(self)
         layout.addWidget(self.histogram)
         layout.addWidget(self.clipped)
@@ -105,7 +94,6 @@ class GreyForm(QWidget):
         self.full_button.clicked.connect(lambda: self._percentiles(0, 100))
         self.trim_button.clicked.connect(lambda: self._percentiles(0.1, 99.9))
         self.dtype.currentTextChanged.connect(self._dtype_changed)
-        self.out_button.clicked.connect(self._choose_out)
         self.runner.clicked.connect(self.run)
         layers.changed.connect(self._look_later)
         listen(self, self._look_later, viewer.layers.events.removed)
@@ -127,7 +115,7 @@ class GreyForm(QWidget):
             return
         try:
             volumes = [volume_from_layer(layer) for layer in layers]
-            outs = self._outs(volumes)
+            outs = self.out.paths(volumes, self.dtype.currentText())
         except InputError as problem:
             self.runner.say(str(problem), error=True)
             return
@@ -151,35 +139,6 @@ class GreyForm(QWidget):
         where = [f" in {volume.path}" for volume in made if volume.path is not None]
         names = ", ".join(f"“{layer.name}”" for layer in added)
         self.runner.say(f"Made {names}{', '.join(where)}.")
-
-    def _outs(self, volumes: list[Volume]) -> list[Path | None]:
-        """Where each result goes: the typed file, else memory while there is plenty."""
-        text = self.out.text().strip()
-        if text and len(volumes) > 1:
-            path = Path(text)
-            suffix = ".ome.zarr" if path.name.endswith(".ome.zarr") else path.suffix
-            stem = path.name.removesuffix(suffix)
-            return [path.with_name(f"{stem} {volume.name}{suffix}") for volume in volumes]
-        if text:
-            return [Path(text)]
-        if self._fits(volumes):
-            return [None] * len(volumes)
-        folder = Path(tempfile.gettempdir())
-        return [folder / f"converted-{uuid.uuid4().hex[:8]}.tif" for _ in volumes]
-
-    def _fits(self, volumes: list[Volume]) -> bool:
-        import psutil
-
-        item = np.dtype(self.dtype.currentText()).itemsize
-        need = sum(float(np.prod(volume.shape)) * item for volume in volumes)
-        return bool(need <= _MEMORY_SHARE * psutil.virtual_memory().total)
-
-    def _choose_out(self) -> None:
-        path, _ = QFileDialog.getSaveFileName(
-            self, "Write the converted stack to", "", "TIFF (*.tif);;OME-Zarr (*.ome.zarr)"
-        )
-        if path:
-            self.out.setText(path)
 
     # --- histogram
 
@@ -274,9 +233,9 @@ class GreyForm(QWidget):
         if self.dtype.currentText() == "uint8":
             text += f" One of the 256 steps is {(high - low) / 255:.3g} grey levels."
         try:
-            if not self.out.text() and not self._fits(
-                [volume_from_layer(layer) for layer in self._layers.images]
-            ):
+            volumes = [volume_from_layer(layer) for layer in self._layers.images]
+            fits = self.out.fits(volumes, self.dtype.currentText())
+            if not self.out.line.text() and not fits:
                 text += " The result is too large for memory and is written to a temporary file."
         except InputError:
             pass  # Convert says it
