@@ -17,7 +17,7 @@ from napari_battery.provenance import provenance
 from napari_battery.settings import Settings, setting
 from napari_battery.volume import Volume
 
-__all__ = ["Box", "ConvertSettings", "convert_dtype", "crop", "grey_limits"]
+__all__ = ["Box", "ConvertSettings", "convert_dtype", "crop", "grey_limits", "kept_metadata"]
 
 Box = Sequence[tuple[int, int]]
 """First voxel and the one after the last, per axis."""
@@ -87,7 +87,7 @@ def crop(volume: Volume, box: Box) -> Volume:
         name=f"{volume.name} cropped",
         path=None,
         region=None if volume.region is None else _part(volume.region, window),
-        metadata={**_kept_metadata(volume), "made": made},
+        metadata={**kept_metadata(volume), "made": made},
     )
 
 
@@ -149,7 +149,7 @@ def convert_dtype(
     result = volume.like(LazyArray(volume.shape, target, converted), f"{volume.name} {target}")
     if out is None:
         result = replace(result, data=_computed(result.data, progress))
-    metadata = {**_kept_metadata(volume), "grey_limits": [low, high]}
+    metadata = {**kept_metadata(volume), "grey_limits": [low, high]}
     if out is not None:
         from napari_battery.io import write_volume
 
@@ -262,7 +262,7 @@ def _part(data: Any, window: Window) -> Any:
     return LazyArray(shape, data.dtype, read, getattr(data, "chunks", None))
 
 
-def _kept_metadata(volume: Volume) -> dict[str, Any]:
+def kept_metadata(volume: Volume) -> dict[str, Any]:
     """What stays true of the voxels: kind, synthetic, state; not how the file held them."""
     return {k: v for k, v in volume.metadata.items() if k not in _OF_THE_FILE}
 
