@@ -28,6 +28,8 @@ class LayerChooser(QComboBox):
         What the layer is for.
     accept : callable, optional
         Further condition on a layer.
+    none : str, optional
+        Text of an entry for no layer, where one is not needed; it comes first.
     """
 
     layer_changed = Signal()
@@ -39,14 +41,17 @@ class LayerChooser(QComboBox):
         tooltip: str = "",
         accept: Any = lambda layer: True,
         parent: QWidget | None = None,
+        *,
+        none: str = "",
     ) -> None:
         super().__init__(parent)
         self._viewer, self._kind, self._accept = viewer, kind, accept
+        self._none = none
         self.setToolTip(tooltip)
         self.setSizeAdjustPolicy(QComboBox.SizeAdjustPolicy.AdjustToMinimumContentsLengthWithIcon)
         self.setMinimumContentsLength(12)
         self.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Fixed)
-        self._layers: list[Layer] = []
+        self._layers: list[Layer | None] = []
         events = viewer.layers.events
         listen(
             self, self.refresh, events.inserted, events.removed, events.reordered, events.renamed
@@ -68,7 +73,8 @@ class LayerChooser(QComboBox):
     def refresh(self, event: Any = None) -> None:
         """Read the layer list again. The newest layer comes first."""
         before = self.layer
-        layers = [
+        layers: list[Layer | None] = [None] if self._none else []
+        layers += [
             layer
             for layer in reversed(list(self._viewer.layers))
             if isinstance(layer, self._kind)
@@ -78,7 +84,7 @@ class LayerChooser(QComboBox):
         self.blockSignals(True)
         self.clear()
         self._layers = layers
-        self.addItems([layer.name for layer in layers])
+        self.addItems([self._none if layer is None else layer.name for layer in layers])
         if before in layers:
             self.setCurrentIndex(layers.index(before))
         self.blockSignals(False)

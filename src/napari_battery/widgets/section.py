@@ -16,17 +16,25 @@ class Section(QWidget):
     Parameters
     ----------
     title : str
-        The heading; also the name under which its state is remembered.
+        The heading.
     content : QWidget
         What it folds.
     is_open : bool
         Whether it is open the first time.
     tooltip : str
         What the part is for, in one line.
+    key : str
+        The name under which its state is remembered, where the title is not enough.
     """
 
     def __init__(
-        self, title: str, content: QWidget, *, is_open: bool = False, tooltip: str = ""
+        self,
+        title: str,
+        content: QWidget,
+        *,
+        is_open: bool = False,
+        tooltip: str = "",
+        key: str = "",
     ) -> None:
         super().__init__()
         self.content = content
@@ -43,7 +51,7 @@ class Section(QWidget):
         layout.addWidget(self.heading)
         layout.addWidget(content)
         content.layout().setContentsMargins(10, 2, 2, 10)
-        self._key = f"sections/{title}"
+        self._key = f"sections/{key or title}"
         self.heading.toggled.connect(self._toggled)
         stored = remembered().value(self._key)
         shown = is_open if stored is None else str(stored).lower() == "true"
