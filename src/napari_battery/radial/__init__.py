@@ -6,6 +6,7 @@ from napari_battery.radial.maps import map_values, rows_of_labels
 from napari_battery.radial.profile import population_profile
 from napari_battery.radial.result import RadialResult
 from napari_battery.radial.settings import RadialSettings
+from napari_battery.radial.update import update_tables
 
 __all__ = [
     "RadialResult",
@@ -16,4 +17,5 @@ __all__ = [
     "population_profile",
     "radial_tables",
     "rows_of_labels",
+    "update_tables",
 ]

@@ -64,7 +64,7 @@ def surface_area(
     lengths = np.array([np.linalg.norm(np.array(k[0]) * voxel_size) for k in _DIRECTIONS.values()])
     crossings = 2 * (volumes[:, None] * counts - pairs)
     per_crossing = 2 * weights / counts * np.prod(voxel_size) / lengths
-    return np.asarray(crossings @ per_crossing)
+    return _weighted(crossings, per_crossing)
 
 
 def perimeter(
@@ -83,4 +83,18 @@ def perimeter(
     lengths = np.array([width, height, diagonal])
     crossings = 2 * (areas[:, None] * counts - pairs[:, [0, 1, 3]])
     per_crossing = np.pi / 2 * weights / counts * height * width / lengths
-    return np.asarray(crossings @ per_crossing)
+    return _weighted(crossings, per_crossing)
+
+
+def _weighted(
+    crossings: NDArray[np.int64], per_crossing: NDArray[np.float64]
+) -> NDArray[np.float64]:
+    """Sum over directions, to the same last digit however many particles there are.
+
+    A matrix product rounds differently by the number of rows, and a table brought up to
+    date row by row would differ from one made at once.
+    """
+    total = np.zeros(len(crossings))
+    for k, weight in enumerate(per_crossing):
+        total += crossings[:, k] * weight
+    return total

@@ -10,10 +10,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from napari_battery.errors import InputError
-from napari_battery.progress import Progress
-from napari_battery.radial.voxels import Voxels
+from napari_battery.progress import SILENT, Progress
+from napari_battery.radial.voxels import Voxels, label_bits
+from napari_battery.volume import Volume
 
-__all__ = ["Found", "find_particles"]
+__all__ = ["Found", "find_particles", "find_some", "label_boxes"]
+
+_SLAB_VOXELS = 1 << 23
 
 
 @dataclass(frozen=True)
@@ -63,14 +66,19 @@ def _edge_labels(voxels: Voxels, z0: int, z1: int) -> NDArray[np.uint64]:
     allowed = voxels.read_region(box)
     if allowed is None:
         return np.zeros(0, np.uint64)
+    labels = voxels.read_labels(box)
+    return np.unique(labels[_near_outside(voxels, allowed) & allowed]).astype(np.uint64)
+
+
+def _near_outside(voxels: Voxels, allowed: NDArray[np.bool_]) -> NDArray[np.bool_]:
+    """Voxels with a face neighbour that lies outside the region."""
     near = np.zeros(allowed.shape, bool)
     for axis in (1, 2) if voxels.is_flat else (0, 1, 2):
         a = tuple(slice(None, -1) if k == axis else slice(None) for k in range(3))
         b = tuple(slice(1, None) if k == axis else slice(None) for k in range(3))
         near[a] |= ~allowed[b]
         near[b] |= ~allowed[a]
-    labels = voxels.read_labels(box)
-    return np.unique(labels[near & allowed]).astype(np.uint64)
+    return near
 
 
 def find_particles(voxels: Voxels, workers: int, progress: Progress) -> Found:
@@ -111,6 +119,98 @@ def find_particles(voxels: Voxels, workers: int, progress: Progress) -> Found:
         except BaseException:
             pool.shutdown(wait=True, cancel_futures=True)
             raise
+    bits, boxes = _merged([p[:2] for p in parts])
+    labels = _as_labels(bits, voxels.label_dtype, voxels.names[0])
+    cut = _at_faces(voxels, boxes)
+    cut |= np.isin(bits, np.concatenate([p[2] for p in parts] or [bits[:0]]))
+    order = np.argsort(labels, kind="stable")
+    return Found(labels[order], bits[order], boxes[order], cut[order])
+
+
+def find_some(voxels: Voxels, labels: NDArray[Any], within: NDArray[np.int64]) -> Found:
+    """Find some particles, each somewhere within a box of its own; those that are gone are not.
+
+    Parameters
+    ----------
+    voxels : Voxels
+        Where to look.
+    labels : (n,) int64 or uint64
+        Labels, ascending, each once.
+    within : (n, 6) int64
+        First z, y, x and past-last z, y, x of where to look for each.
+
+    Returns
+    -------
+    Found
+        The same as `find_particles` gives for these labels.
+    """
+    bits = labels.astype(np.uint64)
+    boxes, cut = np.zeros((len(labels), 6), np.int64), np.zeros(len(labels), bool)
+    there = np.zeros(len(labels), bool)
+    for i, (low, high) in enumerate(zip(within[:, :3], within[:, 3:], strict=True)):
+        if (low >= high).any():
+            continue
+        # one voxel more on all sides shows the edge of the region
+        wide = np.maximum(low - 1, 0), np.minimum(high + 1, voxels.shape)
+        box = tuple(slice(int(a), int(b)) for a, b in zip(*wide, strict=True))
+        read = voxels.read_labels(box)  # type: ignore[arg-type]
+        inside = read == read.dtype.type(bits[i])
+        ends = [np.flatnonzero(inside.any(axis=tuple({0, 1, 2} - {k}))) for k in range(3)]
+        if not ends[0].size:
+            continue
+        there[i] = True
+        first, last = np.array([(e[0], e[-1]) for e in ends]).T + wide[0]
+        boxes[i] = np.concatenate([first, last + 1])
+        allowed = voxels.read_region(box)  # type: ignore[arg-type]
+        cut[i] = allowed is not None and bool((inside & _near_outside(voxels, allowed)).any())
+    cut |= _at_faces(voxels, boxes)
+    return Found(labels[there], bits[there], boxes[there], cut[there])
+
+
+def label_boxes(
+    labels: Volume, progress: Progress = SILENT
+) -> tuple[NDArray[Any], NDArray[np.int64]]:
+    """Every label and its bounding box, in one pass.
+
+    Returns
+    -------
+    labels : (n,) int64 or uint64
+        The labels, ascending.
+    boxes : (n, ndim, 2) int64
+        First and past-last voxel of each along every axis.
+
+    Raises
+    ------
+    InputError
+        If a label is negative or no whole number.
+    Cancelled
+        If the person stopped it.
+    """
+    shape = (1, *labels.shape) if labels.ndim == 2 else labels.shape
+    step = max(1, _SLAB_VOXELS // max(1, shape[1] * shape[2]))
+    starts = range(0, shape[0], step)
+    parts = []
+    progress.begin(len(starts), "Finding particles")
+    for z in starts:
+        slab = labels.data if labels.ndim == 2 else labels.data[z : z + step]
+        flat = label_bits(np.asarray(slab), labels.name).reshape(-1)
+        planes = min(step, shape[0] - z)
+        keys, found = _scan(flat, (planes, *shape[1:]))  # type: ignore[arg-type]
+        found = found.astype(np.int64)
+        found[:, [0, 3]] += z
+        parts.append((keys, found))
+        progress.advance()
+    bits, boxes = _merged(parts)
+    numbers = _as_labels(bits, labels.dtype, labels.name)
+    order = np.argsort(numbers, kind="stable")
+    ends = boxes[order].reshape(-1, 2, 3).transpose(0, 2, 1)
+    return numbers[order], ends[:, 3 - labels.ndim :]
+
+
+def _merged(
+    parts: list[tuple[NDArray[Any], NDArray[Any]]],
+) -> tuple[NDArray[np.uint64], NDArray[np.int64]]:
+    """Labels (as bits) of all slabs, each once, and the boxes around their parts."""
     keys = np.concatenate([p[0] for p in parts] or [np.zeros(0, np.uint64)])
     boxes = np.concatenate([p[1] for p in parts] or [np.zeros((0, 6), np.int64)])
     bits, group = np.unique(keys, return_inverse=True)
@@ -118,24 +218,25 @@ def find_particles(voxels: Voxels, workers: int, progress: Progress) -> Found:
     high = np.zeros((bits.size, 3), np.int64)
     np.minimum.at(low, group, boxes[:, :3])
     np.maximum.at(high, group, boxes[:, 3:])
-    labels = _as_labels(bits, voxels)
+    return bits, np.hstack([low, high])
+
+
+def _at_faces(voxels: Voxels, boxes: NDArray[np.int64]) -> NDArray[np.bool_]:
+    """Which boxes touch a face of the volume."""
     axes = [1, 2] if voxels.is_flat else [0, 1, 2]
-    cut = (low[:, axes] == 0).any(axis=1)
-    cut |= (high[:, axes] == np.array(voxels.shape)[axes]).any(axis=1)
-    cut |= np.isin(bits, np.concatenate([p[2] for p in parts] or [bits[:0]]))
-    order = np.argsort(labels, kind="stable")
-    return Found(labels[order], bits[order], np.hstack([low, high])[order], cut[order])
+    low, high = boxes[:, :3][:, axes], boxes[:, 3:][:, axes]
+    at_face = (low == 0).any(axis=1) | (high == np.array(voxels.shape)[axes]).any(axis=1)
+    return np.asarray(at_face)
 
 
-def _as_labels(bits: NDArray[np.uint64], voxels: Voxels) -> NDArray[Any]:
+def _as_labels(bits: NDArray[np.uint64], dtype: np.dtype[Any], name: str) -> NDArray[Any]:
     """The labels' own numbers again; refuses negative ones."""
-    dtype = voxels.label_dtype
     if dtype.kind in "if":
         size = 8 if dtype.kind == "f" else dtype.itemsize
         signed = bits.astype(f"u{size}").view(f"i{size}").astype(np.int64)
         if (signed < 0).any():
             raise InputError(
-                f"The labels “{voxels.names[0]}” hold negative numbers (down to {signed.min()}); "
+                f"The labels “{name}” hold negative numbers (down to {signed.min()}); "
                 "background must be 0 and particles count upwards. Relabel them first."
             )
         return signed

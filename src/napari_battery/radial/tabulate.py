@@ -132,7 +132,8 @@ def particle_table(
     with np.errstate(invalid="ignore", divide="ignore"):
         centres = measured.moments[:, -labels.ndim :] / voxels[:, None] + low
     matrix = labels.world_affine()
-    world = centres @ matrix[:-1, :-1].T + matrix[:-1, -1]
+    # no matrix product: its last digits depend on how many particles there are
+    world = sum(centres[:, [k]] * matrix[:-1, k] for k in range(labels.ndim)) + matrix[:-1, -1]
     size = voxels * float(np.prod(edges))
     columns: dict[str, Any] = {"label": found.labels}
     if labels.ndim == 3:
