@@ -9,10 +9,13 @@ from napari_battery.labelling.mask import (
 )
 from napari_battery.labelling.quality import match_labels
 from napari_battery.labelling.settings import LabelSettings
+from napari_battery.labelling.stages import STAGES, Stages
 from napari_battery.labelling.watershed import find_markers, watershed
 
 __all__ = [
+    "STAGES",
     "LabelSettings",
+    "Stages",
     "clean_mask",
     "find_markers",
     "foreground_mask",

@@ -1,0 +1,259 @@
+"""The steps from grey levels to labels, each kept: a change recomputes only what follows it."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from napari_battery.errors import InputError
+from napari_battery.labelling.cut import without_cut
+from napari_battery.labelling.mask import (
+    clean_mask,
+    foreground_mask,
+    smoothed_distance,
+    threshold_value,
+)
+from napari_battery.labelling.phase_mask import phase_mask
+from napari_battery.labelling.settings import LabelSettings
+from napari_battery.labelling.watershed import find_markers, watershed
+from napari_battery.lengths import in_voxels, spacing_voxels
+from napari_battery.progress import SILENT, Progress
+from napari_battery.provenance import provenance
+from napari_battery.volume import Volume
+
+__all__ = ["STAGES", "Stages"]
+
+STAGES = {
+    "mask": "Mask",
+    "cleaned": "Cleaned mask",
+    "distance": "Distance map",
+    "markers": "Markers",
+    "labels": "Particles",
+}
+"""What can be shown on the way, in order, and what to call it."""
+
+_MARGIN = 24.0
+
+
+class Stages:
+    """An image on its way to labels.
+
+    Parameters
+    ----------
+    image : Volume
+        Grey levels, 2-D or 3-D, any type. Nothing is labelled outside its region.
+    mask : Volume, optional
+        A mask or phases that somebody else made: then the grey levels do not count, nor the
+        settings up to the threshold. See `phase_mask`.
+    phase : int or str, optional
+        Which phase of `mask`.
+    keep : bool
+        Whether to keep what each step made. Without, memory is freed on the way.
+
+    Raises
+    ------
+    InputError
+        If the image holds labels or phases, not grey levels.
+    """
+
+    def __init__(
+        self,
+        image: Volume,
+        mask: Volume | None = None,
+        phase: int | str | None = None,
+        keep: bool = True,
+    ) -> None:
+        kind = image.metadata.get("kind")
+        if mask is None and kind in ("labels", "phases"):
+            raise InputError(
+                f"“{image.name}” holds {kind}, not grey levels; choose the image it was made "
+                "from, or use it as the mask."
+            )
+        self.image = image
+        self.mask = mask
+        self.phase = phase
+        self._keep = keep
+        self._kept: dict[str, tuple[Any, Any]] = {}
+        self._thresholds: dict[Any, float] = {}
+        self._box: tuple[slice, ...] | None = None
+        self._shown: tuple[slice, ...] | None = None
+
+    def inside(self, box: tuple[slice, ...]) -> Stages:
+        """The same for a part of the image, for a quick look before the whole is labelled.
+
+        The threshold is that of the whole image. Labels are nearly those of the whole: a
+        margin around the box is labelled, too, and cut off; numbers are others, and a
+        particle wider than the margin may be parted otherwise.
+
+        Parameters
+        ----------
+        box : tuple of slice
+            One per axis, steps of 1; cut to the image.
+        """
+        part = Stages(self.image, self.mask, self.phase)
+        part._thresholds = self._thresholds
+        part._box = tuple(
+            slice(*cut.indices(n)[:2]) for cut, n in zip(box, self.image.shape, strict=True)
+        )
+        return part
+
+    def threshold(self, settings: LabelSettings) -> float | None:
+        """Grey level that parts particles from the rest; None with a mask."""
+        if self.mask is not None:
+            return None
+        key = (settings.threshold, settings.manual_threshold)
+        if key not in self._thresholds:
+            self._thresholds[key] = threshold_value(self.image, settings)
+        return self._thresholds[key]
+
+    def run(self, settings: LabelSettings, progress: Progress = SILENT) -> Volume:
+        """Label the particles; what the settings left as it was last time is not done again.
+
+        Returns
+        -------
+        Volume
+            As `label_particles` describes it; of a part, with the part's origin.
+        """
+        given, settings = settings, in_voxels(settings, self.image)
+        progress.begin(1, "Finding the threshold")
+        threshold = self.threshold(settings)
+        progress.advance()
+        image, mask_given = self._part(settings)
+        spacing = spacing_voxels(image)
+        region = None if image.region is None else np.asarray(image.region, bool)
+
+        def found_mask() -> NDArray[np.bool_]:
+            if mask_given is not None:
+                return phase_mask(mask_given, image, self.phase, progress)
+            assert threshold is not None
+            return foreground_mask(image, threshold, settings)
+
+        smoothing = None if self.mask else (settings.denoise, settings.denoise_size)
+        key: Any = (self._box and image.shape, threshold, smoothing, settings.particles)
+        mask = self._step("mask", key, found_mask)
+        key = (
+            key,
+            settings.closing_radius,
+            settings.fill_holes,
+            settings.opening_radius,
+            settings.minimum_volume,
+        )
+        cleaned = self._step("cleaned", key, lambda: clean_mask(mask, settings, region, spacing))
+        key = (key, settings.distance_smoothing)
+        distance = self._step(
+            "distance", key, lambda: smoothed_distance(cleaned, settings, spacing)
+        )
+        key = (key, settings.markers, settings.marker_depth, settings.marker_distance)
+        markers = self._step(
+            "markers", key, lambda: find_markers(distance, cleaned, settings.marker_depth, progress)
+        )
+        key = (key, settings.compactness)
+        labels = self._step("grown", key, lambda: watershed(distance, markers, cleaned, progress))
+        if settings.drop_border:
+            labels = without_cut(labels, region)
+        self._kept["labels"] = (None, labels)
+        return self._finished(given, threshold, labels)
+
+    def stage(self, name: str) -> Volume:
+        """What one of the `STAGES` made in the last run.
+
+        Returns
+        -------
+        Volume
+            ``mask`` and ``cleaned`` as uint8 0 and 1, ``distance`` as float32 in voxels (of
+            anisotropic ones the shortest edge), ``markers`` and ``labels`` as int32.
+
+        Raises
+        ------
+        KeyError
+            If nothing was run yet.
+        """
+        data = self._kept[name][1]
+        if name in ("mask", "cleaned"):
+            data = data.view(np.uint8)
+        return self._placed(data, f"{self.image.name} {STAGES[name].lower()}")
+
+    def _step(self, name: str, key: Any, make: Callable[[], Any]) -> Any:
+        kept = self._kept.get(name)
+        if kept is not None and kept[0] == key:
+            return kept[1]
+        made = make()
+        if self._keep:
+            self._kept[name] = (key, made)
+        return made
+
+    def _part(self, settings: LabelSettings) -> tuple[Volume, Volume | None]:
+        """Image and mask, or the box of them with a margin."""
+        if self._box is None:
+            return self.image, self.mask
+        spacing = spacing_voxels(self.image)
+        reach = 3 * settings.denoise_size + 3 * settings.distance_smoothing + _MARGIN
+        reach += 2 * (settings.closing_radius + settings.opening_radius)
+        wide = tuple(
+            slice(max(cut.start - math.ceil(reach / edge), 0),
+                  min(cut.stop + math.ceil(reach / edge), n))
+            for cut, edge, n in zip(self._box, spacing, self.image.shape, strict=True)
+        )  # fmt: skip
+        self._shown = tuple(
+            slice(cut.start - out.start, cut.stop - out.start)
+            for cut, out in zip(self._box, wide, strict=True)
+        )
+        image = cropped(self.image, wide)
+        same = self.mask is not None and self.mask.shape == self.image.shape
+        return image, cropped(self.mask, wide) if same and self.mask else self.mask
+
+    def _placed(self, data: Any, name: str) -> Volume:
+        if self._box is None or self._shown is None:
+            return self.image.like(data, name)
+        whole = cropped(self.image, self._box)
+        return whole.like(data[self._shown], name)
+
+    def _finished(
+        self, settings: LabelSettings, threshold: float | None, labels: NDArray[np.int32]
+    ) -> Volume:
+        result = self._placed(labels, f"{self.image.name} labels")
+        n = int(result.data.max(initial=0))
+        note = "" if n else _why_none(settings, threshold, self.mask)
+        inputs = [self.image] if self.mask in (None, self.image) else [self.image, self.mask]
+        made = provenance("label", settings, inputs, [note] if note else [])
+        result.metadata.update(
+            kind="labels",
+            n_labels=n,
+            threshold=threshold,
+            note=note,
+            synthetic=bool(self.image.metadata.get("synthetic", False)),
+            state=self.image.metadata.get("state", ""),
+            made=made,
+        )
+        return result
+
+
+def cropped(volume: Volume, box: tuple[slice, ...]) -> Volume:
+    """Part of a volume, in its place in the world."""
+    size = volume.voxel_size_um or (1.0,) * volume.ndim
+    origin = tuple(
+        at + cut.start * edge for at, cut, edge in zip(volume.origin_um, box, size, strict=True)
+    )
+    return replace(
+        volume,
+        data=volume.data[box],
+        region=None if volume.region is None else volume.region[box],
+        origin_um=origin,
+    )
+
+
+def _why_none(settings: LabelSettings, threshold: float | None, mask: Volume | None) -> str:
+    least = settings.minimum_volume
+    unit = "µm³" if settings.length_unit == "um" else "voxels"
+    size = f" and of {least:,.10g} {unit} or more" if least > 0 else ""
+    cut = ", cut ones left out," if settings.drop_border else ""
+    if threshold is None:
+        size = size.removeprefix(" and")
+        where = "" if mask is None else f" in “{mask.name}”"
+        return f"No particle{size}{cut}{where} was found."
+    return f"No particle {settings.particles} than {threshold:g}{size}{cut} was found."
