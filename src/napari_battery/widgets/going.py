@@ -9,6 +9,7 @@ from napari.layers import Labels
 from numpy.typing import NDArray
 
 from napari_battery.widgets.session import Analysis, Session
+from napari_battery.widgets.slices import camera_of
 
 __all__ = ["bounding_boxes", "go_to"]
 
@@ -37,7 +38,7 @@ def go_to(session: Session, label: int) -> None:
     if hidden:
         dims.set_point(hidden, [world[axis - offset] for axis in hidden])
     shown = [axis for axis in dims.displayed if axis >= offset]
-    camera = _camera(viewer)
+    camera = camera_of(viewer)
     middle = np.array(camera.center, dtype=np.float64)
     middle[-len(shown) :] = [world[axis - offset] for axis in shown]
     camera.center = tuple(middle)
@@ -99,8 +100,3 @@ def _voxels(data: Any, box: NDArray[np.int64], label: int) -> NDArray[np.int64]:
     """Voxels of a particle in a box, counted from the box's corner."""
     crop = np.asarray(data[tuple(slice(a, b) for a, b in box)])
     return np.argwhere(crop == label)
-
-
-def _camera(viewer: Any) -> Any:
-    scene = getattr(viewer, "scene", None)  # napari 0.9 moved it
-    return viewer.camera if scene is None else scene.camera

@@ -7,7 +7,13 @@ from typing import Any
 import numpy as np
 from napari.viewer import ViewerModel
 
-__all__ = ["current_slice", "displayed_axes", "hidden_axis"]
+__all__ = ["camera_of", "current_slice", "displayed_axes", "hidden_axis"]
+
+
+def camera_of(viewer: ViewerModel) -> Any:
+    """Return the camera, wherever this napari keeps it."""
+    scene = getattr(viewer, "scene", None)  # napari 0.9 moved it
+    return viewer.camera if scene is None else scene.camera
 
 
 def displayed_axes(viewer: ViewerModel, layer: Any) -> tuple[int, ...]:
