@@ -9,6 +9,9 @@ TABLES = {
     "particles (2-D)": tables.PARTICLES_2D,
     "layers": tables.LAYERS,
     "shells": tables.SHELLS,
+    "particles by state": tables.PARTICLES_BY_STATE,
+    "contacts": tables.CONTACTS,
+    "matches": tables.MATCHES,
 }
 
 

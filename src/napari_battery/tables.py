@@ -16,9 +16,12 @@ from napari_battery.files import atomic_path
 
 __all__ = [
     "COLUMNS",
+    "CONTACTS",
     "LAYERS",
+    "MATCHES",
     "PARTICLES_2D",
     "PARTICLES_3D",
+    "PARTICLES_BY_STATE",
     "SHELLS",
     "Column",
     "column_title",
@@ -90,6 +93,63 @@ COLUMNS: dict[str, Column] = {
         "ΔĪ_prist", _GREY, "Change of the core mean since the reference state"
     ),
     "state": Column("State", "", "Name of the state of charge"),
+    "volume_change": Column(
+        "Volume change", "", "Volume (2-D: area) over that in the reference, less 1"
+    ),
+    "centroid_z_voxels": Column(
+        "Centroid z", "voxels", "Mean voxel position, while the voxel size is unknown"
+    ),
+    "centroid_y_voxels": Column(
+        "Centroid y", "voxels", "Mean voxel position, while the voxel size is unknown"
+    ),
+    "centroid_x_voxels": Column(
+        "Centroid x", "voxels", "Mean voxel position, while the voxel size is unknown"
+    ),
+    "shift_z_um": Column("Shift z", "µm", "Centroid less that in the reference, in the world"),
+    "shift_y_um": Column("Shift y", "µm", "Centroid less that in the reference, in the world"),
+    "shift_x_um": Column("Shift x", "µm", "Centroid less that in the reference, in the world"),
+    "shift_z_voxels": Column(
+        "Shift z", "voxels", "Centroid less that in the reference; voxel size unknown"
+    ),
+    "shift_y_voxels": Column(
+        "Shift y", "voxels", "Centroid less that in the reference; voxel size unknown"
+    ),
+    "shift_x_voxels": Column(
+        "Shift x", "voxels", "Centroid less that in the reference; voxel size unknown"
+    ),
+    "shift_radii": Column(
+        "Shift over radius",
+        "",
+        "Shift beyond the median of the state's whole particles, over the particle's own "
+        "equivalent radius in the reference",
+    ),
+    "iou": Column(
+        "Overlap (IoU)", "", "Intersection over union with the same particle in the reference"
+    ),
+    "cross_label": Column(
+        "Cross-check label", "", "What the other method calls the particle that lies here; 0: none"
+    ),
+    "cross_iou": Column(
+        "Cross-check IoU",
+        "",
+        "Intersection over union with what the other method found here; empty: not checked",
+    ),
+    "pieces": Column("Pieces", "", "Parts that are not joined by voxel faces; 0: missing"),
+    "largest_piece": Column("Largest piece", "", "Voxels of the largest piece over all"),
+    "kept": Column("Kept", "", "Whether the particle is consistent through all states"),
+    "reason": Column(
+        "Reason", "", "Rules of consistency that the particle breaks in this state, joined by ;"
+    ),
+    "neighbour": Column("Neighbour", "", "Number of a particle that shares voxel faces"),
+    "contact_faces": Column("Contact faces", "", "Voxel faces (2-D: pixel edges) shared"),
+    "contact_area_um2": Column(
+        "Contact area", "µm²", "Sum of the voxel faces shared; up to √3 times a slanted flat area"
+    ),
+    "contact_length_um": Column(
+        "Contact length", "µm", "Sum of the pixel edges shared; up to √2 times a slanted line"
+    ),
+    "matched": Column("Matched label", "", "Number in the reference; above all of its if new"),
+    "is_new": Column("Is new", "", "Whether no label of the reference matches"),
     "n": Column("Particles", "", "Number of particles"),
     "ses_mean": Column("SES of the mean", _GREY, "Sampling error of the mean, σ/√n"),
     "delta": Column("Mean ΔĪ_prist", _GREY, "Mean over particles of the change of the core mean"),
@@ -115,6 +175,16 @@ LAYERS = (
     "normalised_max", "normalised_surface",
 )  # fmt: skip
 SHELLS = ("label", "shell", "radius_um", "n_voxels", "mean", "std")
+PARTICLES_BY_STATE = (
+    "label", "state", "volume_voxels", "volume_um3", "volume_change",
+    "centroid_z_um", "centroid_y_um", "centroid_x_um", "shift_z_um", "shift_y_um", "shift_x_um",
+    "shift_radii", "iou", "cross_label", "cross_iou", "pieces", "largest_piece",
+    "touches_border", "kept", "reason", "note",
+)  # fmt: skip
+"""Without a voxel size positions and shifts are in voxels (``shift_z_voxels``), and no µm³ is
+made; in 2-D there are areas in place of volumes, and no z."""
+CONTACTS = ("state", "label", "neighbour", "contact_faces", "contact_area_um2")
+MATCHES = ("label", "matched", "iou", "is_new")
 
 _FORMULA = ("=", "+", "-", "@", "\t", "\r")
 

@@ -1,0 +1,425 @@
+"""Kernels on runs: stretches of one label along x, the form in which labels are compared."""
+
+# mypy: disallow-untyped-decorators=False
+from __future__ import annotations
+
+from typing import Any
+
+import numba
+import numpy as np
+
+__all__ = [
+    "add_pairs",
+    "at_edge",
+    "contacts",
+    "core_runs",
+    "count_runs",
+    "deepest",
+    "fill_runs",
+    "join_runs",
+    "paint",
+    "pair_runs",
+    "sums",
+    "write_runs",
+]
+
+
+@numba.njit(cache=True, nogil=True)
+def count_runs(block: Any, counts: Any) -> int:
+    """Count the runs of each row of a block of planes; returns the smallest label seen."""
+    nz, ny, nx = block.shape
+    least = 0
+    for z in range(nz):
+        for y in range(ny):
+            n, last = 0, block.dtype.type(0)
+            for x in range(nx):
+                label = block[z, y, x]
+                if label != last:
+                    n += label != 0
+                    last = label
+                    if label < 0:
+                        least = -1
+            counts[z * ny + y] = n
+    return least
+
+
+@numba.njit(cache=True, nogil=True)
+def fill_runs(block: Any, first: int, starts: Any, ends: Any, labels: Any) -> None:
+    """Write the runs of a block of planes, row by row, from place `first` on."""
+    nz, ny, nx = block.shape
+    k = first - 1
+    for z in range(nz):
+        for y in range(ny):
+            last = block.dtype.type(0)
+            for x in range(nx):
+                label = block[z, y, x]
+                if label != last:
+                    if last != 0:
+                        ends[k] = x
+                    if label != 0:
+                        k += 1
+                        starts[k] = x
+                        labels[k] = label
+                    last = label
+            if last != 0:
+                ends[k] = nx
+
+
+@numba.njit(cache=True, nogil=True)
+def sums(
+    rows: Any, ny: int, nz: int, nx: int, starts: Any, ends: Any, index: Any, volume: Any,
+    position: Any, cut: Any,
+) -> None:  # fmt: skip
+    """Add up voxels and positions of each label, and mark those at a face of the volume.
+
+    An axis of one voxel has no faces: everything would be cut by them.
+
+    Parameters
+    ----------
+    rows : (nz·ny + 1,) int64 array
+        First run of each row.
+    ny, nz, nx : int
+        Shape of the volume.
+    starts, ends, index : (n,) integer arrays
+        Runs, with the place of each one's label in the results.
+    volume : (m,) int64 array
+        Receives voxels.
+    position : (m, 3) float64 array
+        Receives sums of z, y, x.
+    cut : (m,) bool array
+        Receives True at labels that reach a face.
+    """
+    for row in range(len(rows) - 1):
+        z, y = row // ny, row % ny
+        at_face = (nz > 1 and (z == 0 or z == nz - 1)) or (ny > 1 and (y == 0 or y == ny - 1))
+        for k in range(rows[row], rows[row + 1]):
+            i, n = index[k], ends[k] - starts[k]
+            volume[i] += n
+            position[i, 0] += z * n
+            position[i, 1] += y * n
+            position[i, 2] += 0.5 * n * (starts[k] + ends[k] - 1)
+            if at_face or (nx > 1 and (starts[k] == 0 or ends[k] == nx)):
+                cut[i] = True
+
+
+@numba.njit(cache=True, nogil=True)
+def at_edge(rows: Any, region: Any, starts: Any, ends: Any, index: Any, cut: Any) -> None:
+    """Mark labels with a voxel whose face neighbour lies outside the region (nz, ny, nx)."""
+    nz, ny, nx = region.shape
+    for row in range(len(rows) - 1):
+        z, y = row // ny, row % ny
+        for k in range(rows[row], rows[row + 1]):
+            if cut[index[k]]:
+                continue
+            left, right = max(starts[k] - 1, 0), min(ends[k] + 1, nx)
+            inside = True
+            for x in range(left, right):
+                inside &= region[z, y, x]
+            for x in range(starts[k], ends[k]):
+                if z > 0:
+                    inside &= region[z - 1, y, x]
+                if z < nz - 1:
+                    inside &= region[z + 1, y, x]
+                if y > 0:
+                    inside &= region[z, y - 1, x]
+                if y < ny - 1:
+                    inside &= region[z, y + 1, x]
+            if not inside:
+                cut[index[k]] = True
+
+
+@numba.njit(cache=True, nogil=True)
+def _root(parent: Any, i: int) -> int:
+    while parent[i] != i:
+        parent[i] = parent[parent[i]]
+        i = parent[i]
+    return i
+
+
+@numba.njit(cache=True, nogil=True)
+def _join_rows(
+    a: int, a_end: int, b: int, b_end: int, starts: Any, ends: Any, index: Any, parent: Any
+) -> None:
+    while a < a_end and b < b_end:
+        if index[a] == index[b] and starts[a] < ends[b] and starts[b] < ends[a]:
+            i, j = _root(parent, a), _root(parent, b)
+            if i < j:
+                parent[j] = i
+            else:
+                parent[i] = j
+        if ends[a] < ends[b]:
+            a += 1
+        else:
+            b += 1
+
+
+@numba.njit(cache=True, nogil=True)
+def join_runs(
+    rows: Any, ny: int, starts: Any, ends: Any, index: Any, parent: Any, pieces: Any, largest: Any
+) -> None:  # fmt: skip
+    """Count the pieces of each label (joined by faces) and the voxels of its largest.
+
+    Parameters
+    ----------
+    rows, ny, starts, ends, index
+        Runs, see `sums`.
+    parent : (n,) integer array
+        Working memory.
+    pieces, largest : (m,) int64 arrays
+        Receive the results.
+    """
+    for k in range(len(starts)):
+        parent[k] = k
+    for row in range(len(rows) - 1):
+        a, a_end = rows[row], rows[row + 1]
+        if row % ny:
+            _join_rows(a, a_end, rows[row - 1], a, starts, ends, index, parent)
+        if row >= ny:
+            up = row - ny
+            _join_rows(a, a_end, rows[up], rows[up + 1], starts, ends, index, parent)
+    size = np.zeros(len(starts), np.int64)
+    for k in range(len(starts)):
+        size[_root(parent, k)] += ends[k] - starts[k]
+    for k in range(len(starts)):
+        if parent[k] == k:
+            pieces[index[k]] += 1
+            largest[index[k]] = max(largest[index[k]], size[k])
+
+
+@numba.njit(cache=True, nogil=True)
+def _slot(keys: Any, key: Any, shift: Any) -> Any:
+    # multiplying by 2⁶⁴ over the golden ratio spreads neighbouring numbers over the table
+    at = (key * np.uint64(0x9E3779B97F4A7C15)) >> shift
+    mask = np.uint64(len(keys) - 1)
+    while keys[at] != 0 and keys[at] != key:
+        at = (at + np.uint64(1)) & mask
+    return np.int64(at)
+
+
+@numba.njit(cache=True, nogil=True)
+def add_pairs(keys: Any, values: Any, new_keys: Any, new_values: Any) -> None:
+    """Enter pairs and their counts (n, k) in a larger hash table."""
+    shift = np.uint64(64)
+    size = len(new_keys)
+    while size > 1:
+        size >>= 1
+        shift -= np.uint64(1)
+    for i in range(len(keys)):
+        if keys[i] != 0:
+            at = _slot(new_keys, keys[i], shift)
+            new_keys[at] = keys[i]
+            new_values[at] = values[i]
+
+
+@numba.njit(cache=True, nogil=True)
+def pair_runs(
+    row: int, rows_a: Any, starts_a: Any, ends_a: Any, index_a: Any, rows_b: Any, starts_b: Any,
+    ends_b: Any, index_b: Any, keys: Any, values: Any, used: int, shift: Any,
+) -> tuple[int, int]:  # fmt: skip
+    """Count the voxels that each pair of labels has in common, until the table is half full.
+
+    Parameters
+    ----------
+    row : int
+        Row to begin with.
+    rows_a, … index_b
+        Runs of the two volumes, see `sums`.
+    keys : (2ᵏ,) uint64 array
+        Hash table of the pairs, ``(a + 1) << 32 | b``; 0 is free.
+    values : (2ᵏ, 1) int64 array
+        Voxels in common.
+    used : int
+        Pairs in the table.
+    shift : uint64
+        64 − k.
+
+    Returns
+    -------
+    tuple of int
+        The row to go on with (their number once done), and pairs in the table.
+    """
+    while row < len(rows_a) - 1:
+        a, a_end, b, b_end = rows_a[row], rows_a[row + 1], rows_b[row], rows_b[row + 1]
+        if used + (a_end - a) + (b_end - b) > len(keys) // 2:
+            return row, used
+        while a < a_end and b < b_end:
+            n = min(ends_a[a], ends_b[b]) - max(starts_a[a], starts_b[b])
+            if n > 0:
+                key = np.uint64(index_a[a] + 1) << np.uint64(32) | np.uint64(index_b[b])
+                at = _slot(keys, key, shift)
+                if keys[at] == 0:
+                    keys[at] = key
+                    used += 1
+                values[at, 0] += n
+            if ends_a[a] < ends_b[b]:
+                a += 1
+            else:
+                b += 1
+        row += 1
+    return row, used
+
+
+@numba.njit(cache=True, nogil=True)
+def _touch(i: int, j: int, n: int, axis: int, keys: Any, values: Any, shift: Any) -> int:
+    """Add n faces between two labels, the smaller first; returns how many pairs are new."""
+    key = np.uint64(min(i, j) + 1) << np.uint64(32) | np.uint64(max(i, j))
+    at = _slot(keys, key, shift)
+    new = 0
+    if keys[at] == 0:
+        keys[at] = key
+        new = 1
+    values[at, axis] += n
+    return new
+
+
+@numba.njit(cache=True, nogil=True)
+def _touch_rows(
+    a: int, a_end: int, b: int, b_end: int, axis: int, starts: Any, ends: Any, index: Any,
+    keys: Any, values: Any, shift: Any,
+) -> int:  # fmt: skip
+    new = 0
+    while a < a_end and b < b_end:
+        if index[a] != index[b]:
+            n = min(ends[a], ends[b]) - max(starts[a], starts[b])
+            if n > 0:
+                new += _touch(index[a], index[b], n, axis, keys, values, shift)
+        if ends[a] < ends[b]:
+            a += 1
+        else:
+            b += 1
+    return new
+
+
+@numba.njit(cache=True, nogil=True)
+def contacts(
+    row: int, rows: Any, ny: int, starts: Any, ends: Any, index: Any, keys: Any, values: Any,
+    used: int, shift: Any,
+) -> tuple[int, int]:  # fmt: skip
+    """Count the faces between each pair of touching labels, until the table is half full.
+
+    Parameters
+    ----------
+    row, rows, ny, starts, ends, index
+        Runs, see `pair_runs`.
+    keys : (2ᵏ,) uint64 array
+        Hash table of the pairs, smaller one first; 0 is free.
+    values : (2ᵏ, 3) int64 array
+        Faces across z, y and x.
+    used, shift
+        See `pair_runs`.
+
+    Returns
+    -------
+    tuple of int
+        The row to go on with (their number once done), and pairs in the table.
+    """
+    while row < len(rows) - 1:
+        a, a_end = rows[row], rows[row + 1]
+        up = rows[row - ny + 1] - rows[row - ny] if row >= ny else 0
+        if used + 4 * (a_end - a) + (a - rows[max(row - 1, 0)]) + up > len(keys) // 2:
+            return row, used
+        for k in range(a + 1, a_end):
+            if ends[k - 1] == starts[k]:
+                used += _touch(index[k - 1], index[k], 1, 2, keys, values, shift)
+        if row % ny:
+            used += _touch_rows(
+                a, a_end, rows[row - 1], a, 1, starts, ends, index, keys, values, shift
+            )
+        if row >= ny:
+            used += _touch_rows(
+                a, a_end, rows[row - ny], rows[row - ny + 1], 0, starts, ends, index, keys,
+                values, shift,
+            )  # fmt: skip
+        row += 1
+    return row, used
+
+
+@numba.njit(cache=True, nogil=True)
+def deepest(
+    rows: Any, ny: int, starts: Any, ends: Any, index: Any, depth: Any, result: Any
+) -> None:
+    """Find the greatest depth of each label; `depth` is (nz, ny, nx), infinite without surface."""
+    for row in range(len(rows) - 1):
+        line = depth[row // ny, row % ny]
+        for k in range(rows[row], rows[row + 1]):
+            for x in range(starts[k], ends[k]):
+                if line[x] > result[index[k]]:
+                    result[index[k]] = line[x]
+
+
+@numba.njit(cache=True, nogil=True)
+def core_runs(
+    rows: Any, ny: int, starts: Any, ends: Any, index: Any, depth: Any, least: Any, fill: bool,
+    core_rows: Any, core_starts: Any, core_ends: Any, core_index: Any,
+) -> None:  # fmt: skip
+    """Find the parts of runs that lie deeper than `least` of their label.
+
+    Parameters
+    ----------
+    rows, ny, starts, ends, index
+        Runs, see `sums`.
+    depth : (nz, ny, nx) float32 array
+        Depth below the particle's surface.
+    least : (m,) float32 array
+        Depth at which each label's core begins.
+    fill : bool
+        False counts only.
+    core_rows : (nz·ny + 1,) int64 array
+        Receives the first core run of each row.
+    core_starts, core_ends, core_index : (n,) int32 arrays
+        Receive the core runs.
+    """
+    n = 0
+    for row in range(len(rows) - 1):
+        core_rows[row] = n
+        line = depth[row // ny, row % ny]
+        for k in range(rows[row], rows[row + 1]):
+            limit, inside = least[index[k]], False
+            for x in range(starts[k], ends[k] + 1):
+                deep = x < ends[k] and line[x] > limit
+                if deep and not inside:
+                    if fill:
+                        core_starts[n] = x
+                        core_index[n] = index[k]
+                elif inside and not deep:
+                    if fill:
+                        core_ends[n] = x
+                    n += 1
+                inside = deep
+    core_rows[len(rows) - 1] = n
+
+
+@numba.njit(cache=True, nogil=True)
+def paint(
+    rows: Any, ny: int, starts: Any, ends: Any, index: Any, numbers: Any, mask: Any, seeds: Any
+) -> None:  # fmt: skip
+    """Write labels of runs where the mask is True.
+
+    Parameters
+    ----------
+    rows, ny, starts, ends, index
+        Runs, see `sums`.
+    numbers : (m,) int32 array
+        Labels.
+    mask : (nz, ny, nx) bool array
+        Where to write.
+    seeds : (nz, ny, nx) int32 array
+        Receives the labels.
+    """
+    for row in range(len(rows) - 1):
+        inside, line = mask[row // ny, row % ny], seeds[row // ny, row % ny]
+        for k in range(rows[row], rows[row + 1]):
+            for x in range(starts[k], ends[k]):
+                if inside[x]:
+                    line[x] = numbers[index[k]]
+
+
+@numba.njit(cache=True, nogil=True)
+def write_runs(
+    rows: Any, ny: int, starts: Any, ends: Any, index: Any, numbers: Any, data: Any
+) -> None:
+    """Write runs into a volume (nz, ny, nx) of zeros, under the numbers given."""
+    for row in range(len(rows) - 1):
+        line = data[row // ny, row % ny]
+        for k in range(rows[row], rows[row + 1]):
+            line[starts[k] : ends[k]] = numbers[index[k]]
