@@ -8,7 +8,7 @@ import numpy as np
 from napari.layers import Labels
 from numpy.typing import NDArray
 
-from napari_battery.widgets.session import Analysis, Session
+from napari_battery.widgets.session import Session
 from napari_battery.widgets.slices import camera_of
 
 __all__ = ["bounding_boxes", "go_to"]
@@ -20,17 +20,17 @@ _SEARCHED_VOXELS = 50_000_000
 
 
 def go_to(session: Session, label: int) -> None:
-    """Centre the view on a particle of the current analysis, in its middle slice.
+    """Centre the view on a particle of the layer picked in, in its middle slice.
 
     The zoom stays, but where the particle is too small on the screen to be seen.
     """
-    analysis, viewer = session.current, session.viewer
-    if analysis is None or analysis.labels is None or viewer is None:
+    layer, viewer = session.picked_layer, session.viewer
+    if layer is None or viewer is None:
         return
-    layer, dims = analysis.labels, viewer.dims
+    dims = viewer.dims
     offset = dims.ndim - layer.ndim
     hidden = [axis for axis in dims.not_displayed if axis >= offset]
-    place = _middle(analysis, layer, label, [axis - offset for axis in hidden])
+    place = _middle(session, layer, label, [axis - offset for axis in hidden])
     if place is None:
         return
     centre, edges = place
@@ -48,15 +48,22 @@ def go_to(session: Session, label: int) -> None:
         camera.zoom = _READABLE_PX / size
 
 
-def bounding_boxes(analysis: Analysis, labels: tuple[int, ...]) -> NDArray[np.int64] | None:
-    """Boxes of particles in voxels, as the table has them: (n, ndim, 2), half open.
+def bounding_boxes(session: Session, labels: tuple[int, ...]) -> NDArray[np.int64] | None:
+    """Boxes of particles of the layer picked in, in voxels: (n, ndim, 2), half open.
 
-    None where the table does not know them. Once labels were edited they may be wrong.
+    As corrections by hand left them, or else as the table has them; None where neither
+    knows them all. Once labels were edited those of the table may be wrong.
     """
-    table = analysis.particles
-    layer = analysis.labels
+    layer, analysis = session.picked_layer, session.current
     if layer is None:
         return None
+    places = session.history(layer).places
+    if places is not None:
+        known = list(places.boxes(labels).values())
+        return np.stack(known) if known else None
+    if analysis is None:
+        return None
+    table = analysis.particles
     axes = "zyx"[-layer.ndim :]
     columns = [f"bbox_{axis}{end}" for axis in axes for end in "01"]
     if not set(columns) <= set(table.columns):
@@ -69,7 +76,7 @@ def bounding_boxes(analysis: Analysis, labels: tuple[int, ...]) -> NDArray[np.in
 
 
 def _middle(
-    analysis: Analysis, layer: Labels, label: int, hidden: list[int]
+    session: Session, layer: Labels, label: int, hidden: list[int]
 ) -> tuple[NDArray[np.float64], NDArray[np.float64]] | None:
     """Centre of a particle in voxels, in a slice that cuts it, and its edge lengths.
 
@@ -77,7 +84,7 @@ def _middle(
     """
     data: Any = layer.data[0] if getattr(layer, "multiscale", False) else layer.data
     whole = np.array([(0, n) for n in data.shape])
-    boxes = bounding_boxes(analysis, (label,))
+    boxes = bounding_boxes(session, (label,))
     is_small = np.prod(data.shape) <= _SEARCHED_VOXELS
     if boxes is None and not is_small:
         return None

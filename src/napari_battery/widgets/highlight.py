@@ -13,7 +13,7 @@ from qtpy.QtCore import QTimer
 
 from napari_battery.widgets.going import bounding_boxes
 from napari_battery.widgets.layers import KEY
-from napari_battery.widgets.session import Analysis, Session
+from napari_battery.widgets.session import Session
 
 __all__ = ["NAME", "PICK_COLOURS", "Highlight", "warm_up"]
 
@@ -54,6 +54,7 @@ class Highlight:
         session.selection_changed.connect(self.update)
         session.current_changed.connect(self.update)
         session.analyses_changed.connect(self.update)
+        session.editing_changed.connect(self.update)
         viewer.dims.events.ndisplay.connect(self._set_contour)
         # napari slices the layers before it tells anyone that it went to 3-D, so the person
         # would be warned of a contour that is switched off right after
@@ -73,9 +74,8 @@ class Highlight:
         session = self._session()
         if session is None or session.viewer is None:
             return
-        analysis = session.current
-        labels = None if analysis is None else analysis.labels
-        if analysis is None or labels is None or labels not in session.viewer.layers:
+        labels = session.picked_layer
+        if labels is None or labels not in session.viewer.layers:
             self._show(False)
             # layers must not go while the viewer is taking others away
             QTimer.singleShot(0, self._remove_if_idle)
@@ -83,11 +83,11 @@ class Highlight:
             self._show(False)
         else:
             self._follow(labels)
-            self._set_content(session, analysis, labels)
+            self._set_content(session, labels)
 
-    def _set_content(self, session: Session, analysis: Analysis, labels: Labels) -> None:
+    def _set_content(self, session: Session, labels: Labels) -> None:
         picked = session.selection
-        data, begin, smallest = _around(analysis, labels, picked)
+        data, begin, smallest = _around(session, labels, picked)
         place = {name: getattr(labels, name) for name in _PLACE}
         step = np.asarray(labels.data_to_world(begin)) - np.asarray(labels.data_to_world(begin * 0))
         place["translate"] = labels.translate + np.linalg.solve(labels.affine.linear_matrix, step)
@@ -168,8 +168,7 @@ class Highlight:
         layer, session = self.layer, self._session()
         if layer is None or session is None:
             return
-        current = session.current
-        if current is None or current.labels is None:
+        if session.picked_layer is None:
             session.viewer.layers.remove(layer)
             self._layer = None
 
@@ -185,11 +184,13 @@ def warm_up(dtype: np.dtype[Any]) -> None:
 
 
 def _around(
-    analysis: Analysis, labels: Labels, picked: tuple[int, ...]
+    session: Session, labels: Labels, picked: tuple[int, ...]
 ) -> tuple[Any, np.ndarray, int]:
     """View of the labels around what is picked, where it begins, and the smallest box edge."""
     whole = np.zeros(labels.ndim)
-    boxes = None if analysis.stale else bounding_boxes(analysis, picked)
+    known = session.history(labels).places is not None
+    is_stale = session.current is not None and bool(session.current.stale)
+    boxes = bounding_boxes(session, picked) if known or not is_stale else None
     if boxes is None:
         return labels.data, whole, _THIN_BELOW_VOXELS
     smallest = int((boxes[..., 1] - boxes[..., 0]).min(axis=0).min())

@@ -35,28 +35,28 @@ def shows_labels_of(layer: Any, labels: Labels | None) -> bool:
     )
 
 
-def layers_to_click(session: Session, *, in_3d: bool) -> Iterator[tuple[Labels, Analysis]]:
+def layers_to_click(session: Session, *, in_3d: bool) -> Iterator[tuple[Labels, Analysis | None]]:
     """Layers whose particles a click may pick, the uppermost first, each with its analysis.
 
-    Of several analyses of the same labels it is the one looked at. In a slice, particles
-    may also be picked on the bare image while all their label layers are hidden.
+    Of several analyses of the same labels it is the one looked at; labels that are being
+    corrected may have none. In a slice, particles may also be picked on the bare image while
+    all their label layers are hidden.
     """
-    current = session.current
+    current, editing = session.current, session.editing
     analyses = [a for a in reversed(session.analyses) if a is not current]
     analyses = [*([current] if current is not None else []), *analyses]
     found = False
     for layer in reversed(list(session.viewer.layers)):
         if not (layer.visible and isinstance(layer, Labels)) or is_overlay(layer):
             continue
-        for analysis in analyses:
-            if shows_labels_of(layer, analysis.labels):
-                found = True
-                yield layer, analysis
-                break
-    if found or in_3d or current is None or current.labels is None:
+        its = [a for a in analyses if shows_labels_of(layer, a.labels)]
+        if its or shows_labels_of(layer, editing):
+            found = True
+            yield layer, its[0] if its else None
+    if found or in_3d or session.picked_layer is None:
         return
-    if current.image is not None and current.image.visible:
-        yield current.labels, current
+    if current is None or (current.image is not None and current.image.visible):
+        yield session.picked_layer, current
 
 
 def label_at(

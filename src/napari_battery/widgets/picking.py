@@ -10,8 +10,8 @@ import numpy as np
 
 from napari_battery.widgets.going import go_to
 from napari_battery.widgets.highlight import Highlight
-from napari_battery.widgets.label_layers import label_at, layers_to_click
-from napari_battery.widgets.session import Session
+from napari_battery.widgets.label_layers import label_at, layers_to_click, shows_labels_of
+from napari_battery.widgets.session import Analysis, Session
 
 __all__ = ["install", "pick_at"]
 
@@ -44,7 +44,11 @@ def install(session: Session) -> Highlight:
             moved = max(moved, float(np.abs(np.array(event.pos) - start).max()))
             yield
         session = weakly()
-        if session is not None and moved <= _STILL_PX:
+        if session is None or moved > _STILL_PX:
+            return
+        if session.click_taker is not None:
+            session.click_taker(event)
+        else:
             add = any(key in event.modifiers for key in ("Control", "Shift"))
             pick_at(session, event.position, event.view_direction, event.dims_displayed, add=add)
 
@@ -83,7 +87,7 @@ def pick_at(
         label = label_at(layer, position, view_direction, dims_displayed)
         if label is None:
             continue
-        if not (analysis.particles["label"] == label).any():
+        if label == 0 or not _may_be_picked(session, layer, analysis, label):
             on_background = True
             continue
         if analysis is not session.current:
@@ -98,6 +102,13 @@ def pick_at(
         return
     if on_background and not add:
         session.select((), install)
+
+
+def _may_be_picked(session: Session, layer: Any, analysis: Analysis | None, label: int) -> bool:
+    """Whether a label is a particle; in labels being corrected, each is."""
+    if shows_labels_of(layer, session.editing):
+        return True
+    return analysis is not None and bool((analysis.particles["label"] == label).any())
 
 
 def _is_looking(viewer: Any) -> bool:

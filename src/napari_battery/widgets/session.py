@@ -6,7 +6,7 @@ listens to its signals; so any dock may be closed at any time.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from typing import Any, ClassVar
 from weakref import WeakKeyDictionary, ref
@@ -17,8 +17,12 @@ from napari.viewer import ViewerModel
 from psygnal import Signal
 
 from napari_battery.radial import RadialResult, core_table
+from napari_battery.widgets.edit_history import EditHistory
 
-__all__ = ["Analysis", "Session"]
+__all__ = ["EDITED", "Analysis", "Session"]
+
+EDITED = "labels were edited"
+"""Why tables are stale whose labels were changed since."""
 
 _SPARSE = 5
 """Missing labels per label up to which the features hold a row for each."""
@@ -45,6 +49,10 @@ class Analysis:
     """Outer layers left out of the core now; starts as the settings had it."""
     particles: pd.DataFrame = field(init=False)
     """Particle table with the core columns of `exclude_layers`."""
+    measured_version: int = field(init=False, default=-1)
+    """`EditHistory.version` of the labels that the tables are of; -1 where none is known."""
+    measured_state: object = field(init=False, default_factory=object)
+    """`EditHistory.state` of those labels."""
 
     def __post_init__(self) -> None:
         self.particles = self.result.particles
@@ -73,6 +81,8 @@ class Session:
     """Other labels are picked; carries who picked them (to break echo loops)."""
     focus_requested = Signal(int)
     """The view should go to this label."""
+    editing_changed = Signal()
+    """Another labels layer is being corrected (or none)."""
 
     _of_viewer: ClassVar[WeakKeyDictionary[Any, Session]] = WeakKeyDictionary()
 
@@ -81,6 +91,13 @@ class Session:
         self.analyses: list[Analysis] = []
         self.current: Analysis | None = None
         self.selection: tuple[int, ...] = ()
+        self.editing: Labels | None = None
+        """The labels layer being corrected; its particles can be picked without an analysis."""
+        self.click_taker: Callable[[Any], None] | None = None
+        """Gets the mouse events of clicks in the canvas while they do not pick particles."""
+        self.keep_up: Callable[[Analysis], bool] = lambda _: False
+        """Whether somebody brings this analysis, whose labels changed, up to date."""
+        self._histories: WeakKeyDictionary[Labels, EditHistory] = WeakKeyDictionary()
         viewer.layers.events.removed.connect(self._layer_removed)
 
     @property
@@ -110,8 +127,9 @@ class Session:
             self.analyses.remove(old)
         self.analyses.append(analysis)
         if analysis.labels is not None:
-            for name in ("paint", "labels_update", "data"):
-                getattr(analysis.labels.events, name).connect(self._labels_edited)
+            history = self.history(analysis.labels)
+            if not analysis.stale:
+                _measured_now(analysis, history)
         self.analyses_changed.emit()
         self.look_at(analysis)
 
@@ -124,12 +142,45 @@ class Session:
         if analysis is self.current:
             self.look_at(self.analyses[-1] if self.analyses else None)
 
+    @property
+    def picked_layer(self) -> Labels | None:
+        """The layer whose particles are picked: that of the analysis looked at, or being edited."""
+        return self.editing if self.current is None else self.current.labels
+
+    def history(self, layer: Labels) -> EditHistory:
+        """What was changed by hand in a labels layer; kept from the first call on."""
+        if layer not in self._histories:
+            self._histories[layer] = EditHistory(layer)
+            self._histories[layer].changed.connect(self._labels_edited)
+        return self._histories[layer]
+
+    def edit(self, layer: Labels | None) -> None:
+        """Correct another labels layer, or none; its analysis is looked at, where it has one."""
+        if layer is self.editing:
+            return
+        self.editing = layer
+        if layer is not None:
+            self.history(layer)
+            self.look_at_layer(layer)
+        elif self.current is None and self.analyses:
+            self.look_at(self.analyses[-1])
+        self.editing_changed.emit()
+
+    def look_at_layer(self, layer: Labels) -> None:
+        """Look at the analysis of a labels layer; at none where it has none."""
+        if self.current is not None and self.current.labels is layer:
+            return
+        own = [analysis for analysis in self.analyses if analysis.labels is layer]
+        self.look_at(own[-1] if own else None)
+
     def look_at(self, analysis: Analysis | None) -> None:
         """Make an analysis the current one."""
         if analysis is self.current:
             return
-        self.current = analysis
-        if analysis is not None and self.selection:
+        before, self.current = self.picked_layer, analysis
+        if analysis is None:
+            self.selection = self.selection if self.picked_layer is before else ()
+        elif self.selection:
             known = set(analysis.particles["label"])
             self.selection = tuple(label for label in self.selection if label in known)
         if analysis is not None:
@@ -171,14 +222,45 @@ class Session:
 
     def mark_stale(self, layer: Layer, why: str) -> None:
         """Mark every analysis of `layer` as no longer fitting it."""
-        touched = [a for a in self.analyses if layer in (a.labels, a.image) and a.stale != why]
+        self._say_stale([a for a in self.analyses if layer in (a.labels, a.image)], why)
+
+    def mark_out_of_date(self, analysis: Analysis, why: str) -> None:
+        """Mark one analysis as no longer fitting its layers."""
+        self._say_stale([analysis], why)
+
+    def update_result(
+        self, analysis: Analysis, result: RadialResult, version: int, state: object
+    ) -> None:
+        """Give an analysis the tables of its labels as they are in a version of their history."""
+        analysis.result, analysis.particles = result, result.particles
+        if analysis.exclude_layers != result.settings.exclude_layers:
+            analysis.recompute_core(analysis.exclude_layers)
+        analysis.measured_version, analysis.measured_state = version, state
+        was_stale, analysis.stale = analysis.stale, ""
+        if analysis is self.current or analysis.labels is not self.picked_layer:
+            self.refresh_features(analysis)
+        self.table_changed.emit(analysis)
+        if was_stale:
+            self.analyses_changed.emit()
+
+    def _say_stale(self, analyses: Iterable[Analysis], why: str) -> None:
+        touched = [a for a in analyses if a.stale != why]
         for analysis in touched:
             analysis.stale = why
         if touched:
             self.analyses_changed.emit()
 
-    def _labels_edited(self, event: Any) -> None:
-        self.mark_stale(event.source, "labels were edited")
+    def _labels_edited(self, history: EditHistory) -> None:
+        """Labels changed: their tables are stale, are being brought up to date, or fit again."""
+        layer = history.layer
+        for analysis in [a for a in self.analyses if layer is not None and a.labels is layer]:
+            if analysis.measured_version < 0:
+                continue  # they never fitted
+            if analysis.measured_state is history.state:
+                analysis.measured_version = history.version
+                self._say_stale([analysis], "")
+            elif analysis.measured_version < history.version and not self.keep_up(analysis):
+                self._say_stale([analysis], EDITED)
 
     def _layer_removed(self, event: Any) -> None:
         layer = event.value
@@ -190,3 +272,9 @@ class Session:
                 analysis.image, touched = None, True
         if touched:
             self.analyses_changed.emit()
+        if layer is self.editing:
+            self.edit(None)
+
+
+def _measured_now(analysis: Analysis, history: EditHistory) -> None:
+    analysis.measured_version, analysis.measured_state = history.version, history.state
