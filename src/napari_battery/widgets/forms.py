@@ -159,7 +159,7 @@ class SettingsForm(QWidget, Generic[Model]):
     def __init__(self, model: type[Model], parent: QWidget | None = None) -> None:
         super().__init__(parent)
         self._model = model
-        self._voxel_size: tuple[float, ...] | None = None
+        self.voxel_size: tuple[float, ...] | None = None
         self.rows: dict[str, _Row] = {}
         self._layout = _form_layout(self)
         self._layouts: dict[str, QFormLayout] = {}
@@ -194,7 +194,7 @@ class SettingsForm(QWidget, Generic[Model]):
 
     def set_voxel_size(self, voxel_size_um: tuple[float, ...] | None) -> None:
         """Tell what a voxel measures, so that lengths keep when their unit is changed."""
-        self._voxel_size = voxel_size_um
+        self.voxel_size = voxel_size_um
 
     def value(self) -> Model:
         """The settings as the form shows them.
@@ -238,11 +238,11 @@ class SettingsForm(QWidget, Generic[Model]):
     def _convert_lengths(self) -> None:
         """Keep lengths what they are where their unit was changed and the voxel size is known."""
         before, self._unit = self._unit, self._shown_unit()
-        if self._voxel_size is not None:
+        if self.voxel_size is not None:
             for row in self.rows.values():
                 if row.spec.unit not in (LENGTH, VOLUME) or row.value() is None:
                     continue
-                factor = factors(self._voxel_size)[row.spec.unit]
+                factor = factors(self.voxel_size)[row.spec.unit]
                 value = row.value() / factor if before == "um" else row.value() * factor
                 blocked = row.blockSignals(True)
                 row.set_value(value)

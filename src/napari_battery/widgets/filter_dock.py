@@ -1,0 +1,480 @@
+"""The Filter image dock: choose a filter, see what it does to the shown slice, apply it."""
+
+from __future__ import annotations
+
+import time
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from napari.layers import Image
+from qtpy.QtCore import Qt, QTimer
+from qtpy.QtWidgets import (
+    QComboBox,
+    QFormLayout,
+    QHBoxLayout,
+    QLabel,
+    QPushButton,
+    QSlider,
+    QVBoxLayout,
+    QWidget,
+)
+
+from napari_battery.errors import InputError
+from napari_battery.filters import FILTERS, Filter, filter_image
+from napari_battery.prepare import kept_metadata
+from napari_battery.progress import Progress
+from napari_battery.settings import LENGTH, Settings, field_specs
+from napari_battery.volume import Volume
+from napari_battery.widgets.background import Latest
+from napari_battery.widgets.choosers import LayerChooser
+from napari_battery.widgets.closing import delete_when_closed
+from napari_battery.widgets.filter_preview import (
+    Preview,
+    box_around_view,
+    make_preview,
+    shown_slice,
+)
+from napari_battery.widgets.filter_sliders import add_sliders
+from napari_battery.widgets.forms import SettingsForm, remembered
+from napari_battery.widgets.layers import add_volume, volume_from_layer
+from napari_battery.widgets.listening import listen
+from napari_battery.widgets.notice import Notice
+from napari_battery.widgets.result_file import ResultFile
+from napari_battery.widgets.running import StepRunner
+from napari_battery.widgets.scrolling import fill_scrolling
+from napari_battery.widgets.session import Session
+from napari_battery.widgets.slices import camera_of
+from napari_battery.widgets.swipe import Swipe
+from napari_battery.widgets.swipe_geometry import placement
+
+if TYPE_CHECKING:
+    import napari.viewer
+
+__all__ = ["FilterDock"]
+
+_FRAME_MS = 50
+_SLOW_S = 0.7
+"""A preview that takes longer is a box; one that has run longer gives way to a newer one."""
+_EDGE = 128
+_MODES = {
+    "auto": ("Slice, or a box if slow", "Whole slices as long as that takes less than a second"),
+    "slice": ("Whole slice", "However long it takes"),
+    "box": ("Box in the view's middle", f"{_EDGE} × {_EDGE} voxels"),
+    "off": ("Off", "Nothing is computed before Apply"),
+}
+_PAN_MS = 250
+_LOOK = ("colormap", "gamma", "interpolation2d", "interpolation3d", "rendering")
+_PLACE = ("data", "scale", "translate", "rotate", "shear", "affine", "units")
+
+
+class FilterDock(QWidget):
+    """Filter image: denoise, sharpen, correct; preview first."""
+
+    def __init__(self, napari_viewer: napari.viewer.Viewer) -> None:
+        super().__init__()
+        delete_when_closed(self)
+        self._viewer = viewer = Session.of(napari_viewer).viewer
+        self.image = LayerChooser(viewer, Image, "Grey-level image to be filtered")
+        self.image.choose(_looked_at(viewer))
+        self.filter = QComboBox()
+        for name, one in FILTERS.items():
+            self.filter.addItem(one.title, name)
+            self.filter.setItemData(
+                self.filter.count() - 1, one.description, Qt.ItemDataRole.ToolTipRole
+            )
+        self.filter.setToolTip("What is done to the grey levels; the first ones serve most often")
+        last = self.filter.findData(str(remembered().value("filter/name", "")))
+        self.filter.setCurrentIndex(max(last, 0))
+        self.description = Notice()
+        self.forms: dict[str, SettingsForm[Any]] = {}
+        self.reset_button = QPushButton("Defaults")
+        self.reset_button.setToolTip("Put this filter's settings back to their defaults")
+        self.mode = QComboBox()
+        for name, (title, tooltip) in _MODES.items():
+            self.mode.addItem(title, name)
+            self.mode.setItemData(self.mode.count() - 1, tooltip, Qt.ItemDataRole.ToolTipRole)
+        self.mode.setToolTip("What is filtered at once while the settings are being found")
+        stored = self.mode.findData(str(remembered().value("filter/preview", "auto")))
+        self.mode.setCurrentIndex(max(stored, 0))
+        self.divider = QSlider(Qt.Orientation.Horizontal)
+        self.divider.setRange(0, 1000)
+        self.divider.setValue(500)
+        self.divider.setToolTip(
+            "Where the image before and after meet; the line on the canvas can be dragged, too"
+        )
+        self.notice = Notice()
+        self.out = ResultFile("filtered")
+        self.runner = StepRunner(
+            "Apply to the whole image", "Make a new layer; the original stays as it is"
+        )
+        self._form_column = QVBoxLayout()
+        self._divider_row = QWidget()
+        self._lay_out()
+
+        self.swipe = Swipe(self, viewer)
+        self._latest = Latest(self, self._look_failed)
+        self._since = 0.0
+        self._context: Any = None
+        self._speed: dict[str, float] = {}
+        self._warm: set[str] = set()
+        self._boxed = self._at_rest = False
+        self._timer, self._pan = QTimer(self), QTimer(self)
+        for timer, ms in ((self._timer, _FRAME_MS), (self._pan, _PAN_MS)):
+            timer.setSingleShot(True)
+            timer.setInterval(ms)
+            timer.timeout.connect(self._look)
+        self._followed: list[Any] = []
+        followed, changed = self._followed, self._layer_changed
+        self.destroyed.connect(lambda: _unfollow(followed, changed))
+
+        self.image.layer_changed.connect(self._image_changed)
+        self.filter.currentIndexChanged.connect(self._filter_changed)
+        self.reset_button.clicked.connect(lambda: self.form.reset())
+        self.mode.currentIndexChanged.connect(self._mode_changed)
+        self.divider.valueChanged.connect(lambda value: self.swipe.set_fraction(value / 1000))
+        self.swipe.moved.connect(self._divider_moved)
+        self.swipe.removed.connect(self._turn_off)
+        self.runner.clicked.connect(self.run)
+        self.runner.busy_changed.connect(self._look_later)
+        dims, camera = viewer.dims.events, camera_of(viewer).events
+        listen(self, self._plane_changed, dims.point, dims.order, dims.ndisplay)
+        listen(self, self._view_moved, camera.center)
+        self._show_form()
+        self._image_changed()
+
+    def _lay_out(self) -> None:
+        content = QWidget()
+        column = QVBoxLayout(content)
+        column.setContentsMargins(6, 6, 6, 6)
+        top, preview, target = QFormLayout(), QFormLayout(), QFormLayout()
+        for form in (top, preview, target):
+            form.setFieldGrowthPolicy(QFormLayout.FieldGrowthPolicy.AllNonFixedFieldsGrow)
+        top.addRow("Image", self.image)
+        top.addRow("Filter", self.filter)
+        row = QHBoxLayout(self._divider_row)
+        row.setContentsMargins(0, 0, 0, 0)
+        row.addWidget(QLabel("Before"))
+        row.addWidget(self.divider, 1)
+        row.addWidget(QLabel("After"))
+        preview.addRow("Preview", self.mode)
+        target.addRow("Result", self.out)
+        column.addLayout(top)
+        column.addWidget(self.description)
+        column.addLayout(self._form_column)
+        column.addWidget(self.reset_button)
+        column.addLayout(preview)
+        column.addWidget(self._divider_row)
+        column.addWidget(self.notice)
+        column.addLayout(target)
+        column.addWidget(self.runner)
+        column.addStretch(1)
+        fill_scrolling(self, content)
+        self.setMinimumWidth(300)
+
+    @property
+    def chosen(self) -> Filter:
+        """The chosen filter."""
+        return FILTERS[self.filter.currentData()]
+
+    @property
+    def form(self) -> SettingsForm[Any]:
+        """The form of its settings."""
+        return self.forms[self.chosen.name]
+
+    # --- the step
+
+    def run(self) -> None:
+        """Filter the chosen image with the settings shown, into a new layer."""
+        layer = self.image.layer
+        if layer is None:
+            self.runner.say("Open an image first (File ▸ Open Sample has some).", error=True)
+            return
+        chosen = self.chosen
+        try:
+            image, settings = volume_from_layer(layer), self.form.value()
+            dtype = chosen.dtype(settings) if chosen.dtype else image.dtype
+            out = self.out.paths([image], dtype)[0]
+        except ValueError as problem:  # InputError, or settings that do not go together
+            self.runner.say(str(problem), error=True)
+            return
+        context = self._context
+        kwargs = placement(layer, (0,) * layer.ndim)
+        kwargs.update({name: getattr(layer, name) for name in _LOOK})
+        if chosen.dtype is None:
+            kwargs["contrast_limits"] = tuple(layer.contrast_limits)
+        name = f"{image.name} ({_in_words(chosen, settings)})"
+
+        def step(progress: Progress) -> Volume:
+            made = filter_image(image, settings, progress, out=out, context=context)
+            metadata = {**kept_metadata(image), **made.metadata}
+            return replace(image, data=made.data, name=name, path=made.path, metadata=metadata)
+
+        self._latest.forget()  # the processors are needed
+        self.runner.start(step, lambda made: self._filtered(layer, made, kwargs), chosen.title)
+
+    def _filtered(self, layer: Any, made: Volume, kwargs: dict[str, Any]) -> None:
+        if "contrast_limits" not in kwargs:
+            limits = _full_range(made.data)
+            kwargs.update({} if limits is None else {"contrast_limits": limits})
+        added = add_volume(self._viewer, made, **kwargs)
+        if layer in self._viewer.layers:
+            index = self._viewer.layers.index(layer)
+            self._viewer.layers.move(self._viewer.layers.index(added), index + 1)
+        where = "" if made.path is None else f" in {made.path}"
+        chosen = self.image.layer is layer
+        if chosen or self.image.layer is None:
+            self.image.choose(added)
+            self._rest()
+        self.runner.say(f"Made “{added.name}”{where}." + (" Original kept." if chosen else ""))
+
+    # --- choices
+
+    def _image_changed(self) -> None:
+        layer = self.image.layer
+        self._latest.forget()
+        self.swipe.hide()
+        self._context = None
+        self._speed.clear()
+        self._at_rest = False
+        _unfollow(self._followed, self._layer_changed)
+        if layer is not None:
+            self._followed.append(layer)
+            for name in _PLACE:
+                getattr(layer.events, name).connect(self._layer_changed)
+        self._tell_voxel_size()
+        self._look_later()
+
+    def _layer_changed(self, event: Any = None) -> None:
+        if getattr(event, "type", "") == "data":
+            self._context = None
+        self._tell_voxel_size()
+        self._look_later()
+
+    def _tell_voxel_size(self) -> None:
+        layer = self.image.layer
+        try:
+            size = None if layer is None else volume_from_layer(layer).voxel_size_um
+        except InputError:
+            size = None
+        for form in self.forms.values():
+            form.set_voxel_size(size)
+
+    def _filter_changed(self) -> None:
+        remembered().setValue("filter/name", self.chosen.name)
+        self._show_form()
+        self._settings_changed()
+
+    def _show_form(self) -> None:
+        chosen = self.chosen
+        if chosen.name not in self.forms:
+            form: SettingsForm[Any] = SettingsForm(chosen.settings)
+            self.forms[chosen.name] = form
+            self._tell_voxel_size()
+            add_sliders(form)
+            form.changed.connect(self._settings_changed)
+            self._form_column.addWidget(form)
+        for name, form in self.forms.items():
+            form.setVisible(name == chosen.name)
+        self.description.say(chosen.description)
+
+    def _settings_changed(self) -> None:
+        self._at_rest = False
+        self._look_later()
+
+    def _mode_changed(self) -> None:
+        remembered().setValue("filter/preview", self.mode.currentData())
+        self._at_rest = False
+        if self.mode.currentData() == "off":
+            self._put_away("")
+        self._look_later()
+
+    def _turn_off(self) -> None:
+        """Leave the preview off for now; the next sitting starts as the person had it."""
+        self.mode.blockSignals(True)
+        self.mode.setCurrentIndex(self.mode.findData("off"))
+        self.mode.blockSignals(False)
+        self._put_away("")
+
+    def _rest(self) -> None:
+        """Show the result as it is until another filter is being chosen for it."""
+        self._at_rest = True
+        self._put_away("")
+        self._look_later()
+
+    def _divider_moved(self, fraction: float) -> None:
+        self.divider.blockSignals(True)
+        self.divider.setValue(round(1000 * fraction))
+        self.divider.blockSignals(False)
+
+    # --- preview
+
+    def _plane_changed(self, event: Any = None) -> None:
+        self.swipe.follow_slice()
+        self._look_later()
+
+    def _view_moved(self, event: Any = None) -> None:
+        if self._boxed and self.swipe.layer is not None:
+            self._pan.start()
+
+    def _look_later(self, event: Any = None) -> None:
+        if not self._timer.isActive():  # not anew each time: it is to follow a moving slider
+            self._timer.start()
+
+    def _look(self) -> None:
+        layer, mode = self.image.layer, self.mode.currentData()
+        self._divider_row.setEnabled(mode != "off")
+        if not self.isVisible() or self.runner.busy:
+            return
+        if layer is None:
+            self._put_away("Open an image first (File ▸ Open Sample has some).")
+            return
+        try:
+            image, settings = volume_from_layer(layer), self.form.value()
+        except ValueError as problem:
+            self._put_away(str(problem), "error")
+            return
+        large = self._words_on_size(image, settings)
+        if mode == "off" or self._at_rest:
+            hint = "Change a setting or the filter to preview the next step on this image."
+            self._put_away(" ".join(filter(None, [hint if self._at_rest else "", large])))
+            return
+        window = shown_slice(self._viewer, layer)
+        if window is None:
+            self._put_away(f"The preview needs the 2-D view of “{layer.name}”; Apply does not.")
+            return
+        box = window
+        if not self._takes_slice(window, mode):
+            box = box_around_view(self._viewer, layer, window, _EDGE)
+        whole, context, name = box == window, self._context, self.chosen.name
+        now = time.monotonic()
+        if not self._latest.busy:
+            self._since = now
+        elif now - self._since > _SLOW_S:
+            self._latest.forget()
+            self._since = now
+        if self.swipe.layer is None:
+            self.notice.say("Computing the preview…")
+        self._latest.ask(
+            lambda progress: make_preview(image, settings, box, context, progress, whole=whole),
+            lambda preview: self._show(layer, image, name, large, preview),
+        )
+
+    def _takes_slice(self, window: tuple[slice, ...], mode: str) -> bool:
+        """Whether the whole slice is previewed, not a box."""
+        if mode != "auto":
+            return mode == "slice"
+        n = int(np.prod([w.stop - w.start for w in window]))
+        return self._speed.get(self.chosen.name, np.inf) * n <= _SLOW_S
+
+    def _show(self, layer: Any, image: Volume, name: str, large: str, preview: Preview) -> None:
+        self._since = time.monotonic()  # of the next one, which was waiting
+        mode = self.mode.currentData()
+        gone = layer not in self._viewer.layers or image.data is not _data_of(layer)
+        if gone or layer is not self.image.layer:
+            return
+        self._context = preview.context
+        self._speed[name] = preview.seconds_per_voxel
+        if name != self.chosen.name or mode == "off" or self._at_rest or not self.isVisible():
+            return
+        limits = None if self.chosen.dtype is None else _full_range(preview.patch.data)
+        self._boxed = not preview.whole
+        self.swipe.show(layer, preview.patch, limits)
+        self.notice.say(self._words(layer, preview, large))
+        window = shown_slice(self._viewer, layer)
+        if mode != "auto" or preview.whole or window is None:
+            return
+        # the first time a filter runs it also loads what it needs: time it again
+        first = name not in self._warm
+        self._warm.add(name)
+        if first or self._takes_slice(window, mode):
+            self._look_later()
+
+    def _words(self, layer: Any, preview: Preview, large: str) -> str:
+        words = []
+        if preview.noise is not None:
+            before, after = preview.noise
+            change = "" if before == 0 else f" ({100 * (after / before - 1):+.0f} %)"
+            change = change.replace("-", "−")
+            words.append(f"Noise σ {before:.3g} → {after:.3g}{change}")
+        if not preview.whole:
+            shape = " × ".join(str(n) for n in preview.patch.data.shape if n > 1)
+            words.append(f"Previewing {shape} voxels in the middle of the view")
+        if not layer.visible:
+            words.append(f"“{layer.name}” itself is hidden")
+        words += preview.context.findings.notes
+        text = ". ".join(word.rstrip(".") for word in words)
+        return " ".join(filter(None, [text + "." if text else "", large]))
+
+    def _words_on_size(self, image: Volume, settings: Settings) -> str:
+        dtype = self.chosen.dtype(settings) if self.chosen.dtype else image.dtype
+        if self.out.line.text().strip() or self.out.fits([image], dtype):
+            return ""
+        return (
+            "The result is too large for memory: choose a file for it, or it goes to a "
+            "temporary one."
+        )
+
+    def _put_away(self, text: str, kind: Any = "plain") -> None:
+        self._latest.forget()
+        self.swipe.hide()
+        self.notice.say(text, kind)
+
+    def _look_failed(self, error: BaseException) -> None:
+        if isinstance(error, InputError):
+            self._put_away(str(error), "error")
+        else:
+            self._put_away(f"No preview: {type(error).__name__}: {error}", "error")
+
+    def showEvent(self, event: Any) -> None:  # noqa: N802 (Qt's name)
+        """Bring the preview back."""
+        super().showEvent(event)
+        self._look_later()
+
+    def hideEvent(self, event: Any) -> None:  # noqa: N802 (Qt's name)
+        """Take the preview along when the dock goes."""
+        self._latest.forget()
+        self.swipe.hide()
+        super().hideEvent(event)
+
+
+def _unfollow(followed: list[Any], changed: Any) -> None:
+    while followed:
+        layer = followed.pop()
+        for name in _PLACE:
+            getattr(layer.events, name).disconnect(changed)
+
+
+def _looked_at(viewer: Any) -> Any:
+    """The image that the person most likely means: the selected one, else the top one shown."""
+    images = [layer for layer in reversed(list(viewer.layers)) if isinstance(layer, Image)]
+    selected = [layer for layer in images if layer in viewer.layers.selection]
+    visible = [layer for layer in images if layer.visible]
+    return next(iter([*selected, *visible, *images]), None)
+
+
+def _data_of(layer: Any) -> Any:
+    return layer.data[0] if layer.multiscale else layer.data
+
+
+def _in_words(chosen: Filter, settings: Settings) -> str:
+    """Name of the filter with its first setting: "median, radius 2"."""
+    spec = field_specs(type(settings))[0]
+    value = getattr(settings, spec.name)
+    if isinstance(value, bool) or not isinstance(value, int | float):
+        return chosen.title.lower()
+    unit = " µm" if spec.unit == LENGTH and getattr(settings, "length_unit", "") == "um" else ""
+    return f"{chosen.title.lower()}, {spec.title.lower()} {value:g}{unit}"
+
+
+def _full_range(data: Any) -> tuple[float, float] | None:
+    """Contrast limits for stretched grey levels; None lets napari find some."""
+    dtype = np.dtype(data.dtype)
+    if dtype.kind == "u":
+        return 0.0, float(np.iinfo(dtype).max)
+    if not isinstance(data, np.ndarray) or data.size > 1e7:
+        return None
+    finite = data[np.isfinite(data)]
+    if finite.size == 0 or finite.min() == finite.max():
+        return None
+    return float(finite.min()), float(finite.max())
