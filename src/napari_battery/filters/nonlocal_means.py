@@ -4,18 +4,23 @@ from __future__ import annotations
 
 from typing import Any, Literal
 
+import numpy as np
 from numpy.typing import NDArray
 
 from napari_battery.blocks import BlockStep
 from napari_battery.errors import InputError
 from napari_battery.filters.filter import Filter, Findings, per_slice_setting, radii, working_dtype
 from napari_battery.filters.noise import estimate_noise
+from napari_battery.filters.similar import similar_mean
 from napari_battery.io.lazy import Window
 from napari_battery.progress import Progress
 from napari_battery.settings import LENGTH, Settings, length_unit, setting
 from napari_battery.volume import Volume
 
 __all__ = ["NONLOCAL_MEANS", "NonLocalMeansSettings"]
+
+_CUT = 5.0
+"""Patches less alike than this exponent have no weight (as in scikit-image)."""
 
 
 class NonLocalMeansSettings(Settings):
@@ -28,12 +33,7 @@ class NonLocalMeansSettings(Settings):
         None, "Standard deviation of the noise; empty: measured.", unit="grey level", gt=0
     )
     patch_radius: float = setting(
-        1.0,
-        "How far the surroundings that are compared reach.",
-        unit=LENGTH,
-        gt=0,
-        le=5,
-        step=1,
+        1.0, "How far the surroundings that are compared reach.", unit=LENGTH, gt=0, le=5, step=1
     )
     search_distance: float = setting(
         3.0, "How far away similar voxels are looked for.", unit=LENGTH, gt=0, le=20, step=1
@@ -42,39 +42,28 @@ class NonLocalMeansSettings(Settings):
     length_unit: Literal["voxels", "um"] = length_unit()
 
 
-def _find(image: Volume, settings: NonLocalMeansSettings, progress: Progress) -> Findings:
+def find_noise(image: Volume, settings: Any, progress: Progress) -> Findings:
+    """Noise as the settings give it, or as the image shows it."""
     sigma = settings.noise or estimate_noise(image, progress)
     if sigma == 0:
         raise InputError(
             f"“{image.name}” shows no noise (most neighbours are equal), so there is nothing to "
             "measure the filter's strength by: give the noise's standard deviation."
         )
-    return Findings({"noise": sigma})
+    return Findings({"noise_sigma": sigma})
 
 
 def _nonlocal_means(image: Volume, settings: NonLocalMeansSettings, found: Findings) -> BlockStep:
-    import numpy as np
-    from skimage.restoration import denoise_nl_means
-
-    sigma = found.numbers["noise"]
-    patch = max(radii(image, settings.patch_radius, settings.per_slice))
-    search = max(radii(image, settings.search_distance, settings.per_slice))
-    flat = radii(image, 1, settings.per_slice)
-    halo = tuple((patch + search) * (f > 0) for f in flat)
+    sigma = found.numbers["noise_sigma"]
+    patch = radii(image, settings.patch_radius, settings.per_slice)
+    search = radii(image, settings.search_distance, settings.per_slice)
+    near = np.ones([2 * s + 1 for s in search])
 
     def run(grey: NDArray[Any], _: Window) -> NDArray[Any]:
-        def one(part: NDArray[Any]) -> NDArray[Any]:
-            done: NDArray[Any] = denoise_nl_means(
-                part, 2 * patch + 1, search, settings.strength * sigma, sigma=sigma, fast_mode=True
-            )
-            return done
+        return similar_mean(grey, patch, near, sigma, settings.strength * sigma, _CUT)
 
-        inner = tuple(slice(h, n - h) for h, n in zip(halo, grey.shape, strict=True))
-        if grey.ndim == 3 and halo[0] == 0:
-            return np.stack([one(part) for part in grey])[inner]
-        return one(grey)[inner]
-
-    return BlockStep(run, halo, working_dtype(image.dtype), 2**18)
+    halo = tuple(p + s for p, s in zip(patch, search, strict=True))
+    return BlockStep(run, halo, working_dtype(image.dtype), 2**20)
 
 
 NONLOCAL_MEANS = Filter(
@@ -83,6 +72,6 @@ NONLOCAL_MEANS = Filter(
     NonLocalMeansSettings,
     "Removes noise and keeps edges and fine structure; the strongest, and the slowest.",
     _nonlocal_means,
-    _find,
+    find_noise,
     ("noise",),
 )
