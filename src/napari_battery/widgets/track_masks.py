@@ -1,0 +1,36 @@
+"""How the masks of later states are made: as the reference was labelled, or as the dock says."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from pydantic import ValidationError
+
+from napari_battery.labelling import LabelSettings
+from napari_battery.widgets.forms import remembered
+from napari_battery.widgets.layers import KEY
+
+__all__ = ["dock_settings", "recorded_settings"]
+
+
+def recorded_settings(layer: Any) -> LabelSettings | None:
+    """Settings that a layer's labels were made with, as far as its history tells."""
+    made = layer.metadata.get(KEY, {}).get("made")
+    while isinstance(made, dict):
+        if made.get("step") == "label":
+            try:
+                return LabelSettings.model_validate(made.get("settings") or {})
+            except ValidationError:  # written by another version
+                return None
+        inputs = made.get("inputs") or [{}]
+        made = made.get("before") or inputs[0].get("made")
+    return None
+
+
+def dock_settings() -> LabelSettings:
+    """Settings that the Label particles dock holds now."""
+    text = remembered().value(f"settings/{LabelSettings.__name__}")
+    try:
+        return LabelSettings.model_validate_json(str(text)) if text else LabelSettings()
+    except ValidationError:
+        return LabelSettings()

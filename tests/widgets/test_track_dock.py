@@ -1,0 +1,181 @@
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+from napari.components import ViewerModel
+from numpy.typing import NDArray
+from pytestqt.qtbot import QtBot
+from qtpy.QtCore import Qt
+
+from napari_battery.labelling import LabelSettings, as_published, label_particles
+from napari_battery.volume import Volume
+from napari_battery.widgets.layers import KEY, add_volume, is_map
+from napari_battery.widgets.track_dock import TrackDock
+from napari_battery.widgets.track_masks import recorded_settings
+
+SHAPE = (24, 60, 60)
+CENTRES = [(12, 15, 15), (12, 15, 44), (12, 44, 15), (12, 44, 44), (12, 30, 0)]
+RADIUS = 8.0
+
+
+def spheres(
+    shift: float = 0.0, radii: tuple[float, ...] = (RADIUS,) * 5, seed: int = 0
+) -> NDArray[np.uint8]:
+    grid = np.indices(SHAPE).astype(np.float32)
+    grey = np.random.default_rng(seed).normal(80, 5, SHAPE)
+    for centre, radius in zip(CENTRES, radii, strict=True):
+        apart = sum((g - c - shift) ** 2 for g, c in zip(grid, centre, strict=True))
+        grey[apart <= radius**2] += 90
+    return np.clip(grey, 0, 255).astype(np.uint8)
+
+
+def scan(data: NDArray[np.uint8], name: str, state: str) -> Volume:
+    return Volume(data, (0.5, 0.5, 0.5), name=name, metadata={"state": state})
+
+
+@pytest.fixture
+def viewer() -> ViewerModel:
+    """Four whole particles and a cut one; in the second state one has swollen, one is gone."""
+    viewer = ViewerModel()
+    pristine = scan(spheres(), "scan 0", "pristine")
+    add_volume(viewer, pristine)
+    add_volume(viewer, scan(spheres(1, seed=1), "scan 1", "4.0 V"))
+    radii = (RADIUS, RADIUS * 1.3, 0.0, RADIUS, RADIUS)
+    add_volume(viewer, scan(spheres(0, radii, seed=2), "scan 2", "4.4 V"))
+    labels = label_particles(pristine)
+    add_volume(viewer, labels, labels=True)
+    return viewer
+
+
+def track(viewer: ViewerModel, qtbot: QtBot) -> TrackDock:
+    dock = TrackDock(viewer)
+    qtbot.addWidget(dock)
+    dock.run()
+    qtbot.waitUntil(lambda: not dock.runner.busy, timeout=60_000)
+    return dock
+
+
+def reasons(dock: TrackDock) -> dict[str, int]:
+    rows = [dock.ledger.topLevelItem(i) for i in range(dock.ledger.topLevelItemCount())]
+    return {row.text(0): int(row.text(1)) for row in rows}
+
+
+def test_the_later_scans_are_ticked_and_named_by_their_states(viewer, qtbot):
+    dock = TrackDock(viewer)
+    qtbot.addWidget(dock)
+    assert [(name, layer.name) for name, layer in dock.states.states] == [
+        ("4.0 V", "scan 1"),
+        ("4.4 V", "scan 2"),
+    ]
+    dock.states.topLevelItem(1).setText(0, "charged")
+    dock.states.topLevelItem(2).setCheckState(0, Qt.CheckState.Unchecked)
+    assert [name for name, _ in dock.states.states] == ["charged"]
+    viewer.layers["scan 1"].name = "renamed"
+    qtbot.waitUntil(lambda: dock.states.topLevelItem(1).text(1) == "renamed")
+    assert [name for name, _ in dock.states.states] == ["charged"]
+
+
+def test_numbers_are_kept_and_reasons_are_coloured(viewer, qtbot):
+    dock = track(viewer, qtbot)
+    labels = viewer.layers["scan 0 labels"]
+    later = [layer for layer in viewer.layers if layer.name.startswith("scan 0 labels, ")]
+    assert [layer.metadata[KEY]["state"] for layer in later] == ["4.0 V", "4.4 V"]
+    for layer in later:
+        assert tuple(layer.scale) == tuple(labels.scale)
+        assert not layer.visible
+        for centre in (CENTRES[0], CENTRES[3]):  # whole in every state
+            assert layer.data[centre] == labels.data[centre] > 0
+    by_label = {centre: int(labels.data[centre]) for centre in CENTRES}
+    found = reasons(dock)
+    assert found["kept"] == 2
+    assert found["missing"] == 1
+    assert found["touches the border"] == 1
+    assert found["volume jump"] == 1
+    (shown,) = [layer for layer in viewer.layers if is_map(layer)]
+    assert shown.data is labels.data
+    colour = {centre: tuple(shown.get_color(n)) for centre, n in by_label.items()}
+    assert colour[CENTRES[0]] == colour[CENTRES[3]]
+    assert len(set(colour.values())) == 4
+    features = shown.features.set_index("index")
+    assert features.loc[by_label[CENTRES[2]], "reason"] == "missing"
+    assert features.loc[by_label[CENTRES[2]], "states"] == "4.4 V"
+
+
+def test_rules_count_anew_without_tracking_again(viewer, qtbot):
+    dock = track(viewer, qtbot)
+    n_layers = len(viewer.layers)
+    dock.rules.rows["volume"].set_value(False)
+    dock.rules.rows["overlap"].set_value(False)
+    dock.rules.rows["centre"].set_value(False)
+    dock.rules.rows["cross_check"].set_value(False)
+    assert reasons(dock)["kept"] == 3
+    assert dock.preset.currentText() == "own"
+    dock.preset.setCurrentIndex(1)
+    dock.preset.activated.emit(1)
+    assert dock.rules.value() == as_published()
+    assert "volume jump" not in reasons(dock)
+    assert len(viewer.layers) == n_layers
+
+
+def test_a_row_of_the_ledger_makes_its_particles_stand_out(viewer, qtbot):
+    dock = track(viewer, qtbot)
+    (shown,) = [layer for layer in viewer.layers if is_map(layer)]
+    labels = viewer.layers["scan 0 labels"]
+    gone, kept = int(labels.data[CENTRES[2]]), int(labels.data[CENTRES[0]])
+    row = next(
+        dock.ledger.topLevelItem(i)
+        for i in range(dock.ledger.topLevelItemCount())
+        if dock.ledger.topLevelItem(i).text(0) == "missing"
+    )
+    before = shown.get_color(kept)[3]
+    dock.ledger.itemClicked.emit(row, 0)
+    assert shown.get_color(gone)[3] == 1
+    assert shown.get_color(kept)[3] < before
+    dock.ledger.itemClicked.emit(row, 0)
+    assert shown.get_color(kept)[3] == before
+
+
+def test_tables_are_saved_and_outlive_the_dock(viewer, qtbot, tmp_path: Path):
+    from napari_battery.tables import read_table
+
+    dock = track(viewer, qtbot)
+    counted = reasons(dock)
+    dock.deleteLater()
+    again = TrackDock(viewer)
+    qtbot.addWidget(again)
+    assert reasons(again) == counted
+    again.save(tmp_path / "by_state.csv")
+    table = read_table(tmp_path / "by_state.csv")
+    assert set(table["state"]) == {"pristine", "4.0 V", "4.4 V"}
+    assert table.groupby("label")["kept"].first().sum() == counted["kept"]
+    assert {path.name for path in tmp_path.iterdir()} == {
+        "by_state.csv",
+        "by_state_contacts.csv",
+        "by_state_ledger.csv",
+        "by_state.csv.provenance.json",
+    }
+
+
+def test_a_reference_deleted_meanwhile_leaves_no_layer(viewer, qtbot):
+    dock = TrackDock(viewer)
+    qtbot.addWidget(dock)
+    dock.run()
+    viewer.layers.remove("scan 0 labels")
+    names = [layer.name for layer in viewer.layers]
+    qtbot.waitUntil(lambda: not dock.runner.busy, timeout=60_000)
+    assert "deleted while" in dock.runner.message.text()
+    assert [layer.name for layer in viewer.layers] == names
+
+
+def test_masks_are_made_as_the_reference_was(viewer, qtbot):
+    settings = LabelSettings(threshold="manual", manual_threshold=120, minimum_volume=50)
+    labels = label_particles(scan(spheres(), "scan 0", "pristine"), settings)
+    layer = add_volume(viewer, labels, labels=True)
+    assert recorded_settings(layer) == settings
+    dock = TrackDock(viewer)
+    qtbot.addWidget(dock)
+    dock.reference.choose(layer)
+    assert "120 in each state" in dock.masks_note.text()
+    assert recorded_settings(viewer.add_labels(np.ones(SHAPE, np.int32))) is None
