@@ -108,3 +108,32 @@ def best_cuts(weights: Any, sums: Any, n_classes: int) -> Any:
         end = cut[k, end]
         cuts[k - 1] = end
     return cuts
+
+
+@numba.njit(cache=True, nogil=True)
+def count_pairs(
+    values: Any, others: Any, inside: Any, low: float, per_value: float, totals: Any
+) -> None:
+    """Count values in bins, and per bin sum up the others that belong to them.
+
+    Parameters
+    ----------
+    values, others : (n,) float array
+        What is binned (NaN: left out), and what is summed up.
+    inside : (n,) or (0,) bool array
+        Where they count; of length 0: everywhere.
+    low, per_value : float
+        Lower edge of the first bin, and bins per unit; values beyond fall into the end bins.
+    totals : (3, m) float64 array
+        Receives number, sum and sum of squares.
+    """
+    everywhere = len(inside) == 0
+    last = totals.shape[1] - 1
+    for i in range(len(values)):
+        value = np.float64(values[i])
+        if np.isfinite(value) and (everywhere or inside[i]):
+            k = min(max(np.int64((value - low) * per_value), 0), last)
+            other = np.float64(others[i])
+            totals[0, k] += 1
+            totals[1, k] += other
+            totals[2, k] += other * other

@@ -55,7 +55,7 @@ def grey_histogram(image: Volume) -> tuple[NDArray[np.float64], NDArray[np.float
         count_bins(part, inside, low, per_value, counts)
     if per_value == 0:
         return np.array([low]), counts[:1].astype(float)
-    values: NDArray[np.float64] = low + (np.arange(_LEVELS) + 0.5) / per_value
+    values: NDArray[np.float64] = np.add(low, (np.arange(_LEVELS) + 0.5) / per_value)
     return values, counts.astype(float)
 
 

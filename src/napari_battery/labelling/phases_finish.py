@@ -1,0 +1,108 @@
+"""What is done to phases as a whole: hysteresis, and cleaning of the active material."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from napari_battery.labelling.cleaning import closing, fill_holes, opening, remove_islands
+from napari_battery.labelling.phases_settings import PHASE_CODES, PhaseSettings
+from napari_battery.lengths import spacing_voxels
+from napari_battery.progress import SILENT, Progress
+from napari_battery.volume import Volume
+
+__all__ = ["finished", "is_local"]
+
+_ACTIVE = PHASE_CODES["active"]
+
+
+def is_local(settings: PhaseSettings) -> bool:
+    """Whether there is nothing to be done to the phases as a whole."""
+    return settings.method != "hysteresis" and not _cleans(settings)
+
+
+def finished(phases: Volume, settings: PhaseSettings, progress: Progress = SILENT) -> Volume:
+    """Resolve hysteresis and clean the active material.
+
+    Parameters
+    ----------
+    phases : Volume
+        uint8 codes in memory; changed in place. With hysteresis 1 is what may be active and
+        2 what surely is.
+    settings : PhaseSettings
+        Lengths in voxels.
+    progress : Progress
+        Advanced per operation.
+
+    Returns
+    -------
+    Volume
+    """
+    codes: NDArray[np.uint8] = phases.data
+    if settings.method == "hysteresis":
+        progress.begin(1, "Keeping what hangs on sure voxels")
+        codes = _hanging_on(codes)
+        progress.advance()
+    if _cleans(settings):
+        region = None if phases.region is None else np.asarray(phases.region, bool)
+        _clean(codes, region, settings, spacing_voxels(phases), progress)
+    return replace(phases, data=codes)
+
+
+def _cleans(settings: PhaseSettings) -> bool:
+    return bool(
+        settings.fill_holes
+        or settings.closing_radius > 0
+        or settings.opening_radius > 0
+        or settings.minimum_volume > 1
+    )
+
+
+def _hanging_on(codes: NDArray[np.uint8]) -> NDArray[np.uint8]:
+    """1 in each piece (joined by faces) of codes above 0 that holds a 2."""
+    import cc3d
+
+    faces = 6 if codes.ndim == 3 else 4
+    pieces, n = cc3d.connected_components(codes > 0, connectivity=faces, return_N=True)
+    keep = np.zeros(n + 1, np.uint8)
+    keep[pieces[codes == 2]] = 1
+    kept = np.empty_like(codes)
+    for k in range(len(codes)):  # plane by plane: no whole-volume temporary
+        np.take(keep, pieces[k], out=kept[k])
+    return kept
+
+
+def _clean(
+    codes: NDArray[np.uint8],
+    region: NDArray[np.bool_] | None,
+    settings: PhaseSettings,
+    spacing: tuple[float, ...],
+    progress: Progress,
+) -> None:
+    """Close, fill, open and take off islands of the active material, in place."""
+    from napari_battery.labelling._hand_over import hand_over
+
+    progress.begin(5, "Cleaning the active material")
+    mask: NDArray[Any] = codes == _ACTIVE
+    if settings.closing_radius > 0:
+        mask = closing(mask, settings.closing_radius, spacing)
+        if region is not None:
+            mask &= region
+    progress.advance()
+    if settings.fill_holes:
+        mask = fill_holes(mask, region)
+    progress.advance()
+    if settings.opening_radius > 0:
+        mask = opening(mask, settings.opening_radius, spacing)
+    progress.advance()
+    if settings.minimum_volume > 1:
+        mask = remove_islands(mask, settings.minimum_volume)
+    progress.advance()
+    lost = np.flatnonzero((codes == _ACTIVE) & ~mask)
+    codes[mask] = _ACTIVE
+    outside = np.zeros((0,) * codes.ndim, bool) if region is None else ~region
+    hand_over(codes, lost, _ACTIVE, outside)
+    progress.advance()
