@@ -62,7 +62,7 @@ def label() -> None:
     viewer = window()
     viewer.open_sample("napari-battery", "sand")
     dock = open_dock(viewer, "Label particles")
-    dock.preview_box.setChecked(True)
+    dock.threshold.preview_box.setChecked(True)
     wait(settle=3)
     shoot(viewer, "label")
     viewer.close()

@@ -8,10 +8,17 @@ from typing import Any
 import numpy as np
 import pytest
 from napari.components import ViewerModel
+from napari.layers import Points
 from pytestqt.qtbot import QtBot
 from scipy import ndimage
 
-from napari_battery.labelling import LabelSettings, foreground_mask, threshold_value
+from napari_battery.labelling import (
+    LabelSettings,
+    Stages,
+    foreground_mask,
+    label_particles,
+    threshold_value,
+)
 from napari_battery.widgets import label_dock
 from napari_battery.widgets.label_dock import LabelDock
 from napari_battery.widgets.layers import KEY, battery_metadata, volume_from_layer
@@ -55,7 +62,8 @@ def test_particles_get_a_layer_in_the_image_s_place(
     made = viewer.layers["Particles of stack"]
     assert made.data.dtype == np.int32
     assert set(np.unique(made.data)) == set(range(6))
-    assert dock.runner.message.text() == "5 particles; 1 touch the border."
+    text = dock.runner.message.text()
+    assert text.startswith("5 particles; 1 touches the border.\nComputed from the start, ")
     assert volume_from_layer(made).same_grid(volume_from_layer(stack))
     assert made.units == stack.units
     assert made.axis_labels == ("z", "y", "x")
@@ -76,40 +84,40 @@ def test_the_preview_is_the_threshold_s_mask_on_the_shown_slice(
         expected = mask.take([steps[axis]], axis=axis)
 
         def shown(expected: np.ndarray = expected) -> bool:
-            layer = dock.preview.layer
+            layer = dock.threshold.preview.layer
             return layer is not None and np.array_equal(layer.data, expected)
 
         qtbot.waitUntil(shown)
-    assert f"{threshold_value(volume):.5g}" in dock.notice.text()
+    assert f"{threshold_value(volume):.5g}" in dock.threshold.notice.text()
 
 
 def test_a_dragged_threshold_is_a_manual_one(
     viewer: ViewerModel, stack: Any, dock: LabelDock, qtbot: QtBot
 ) -> None:
-    qtbot.waitUntil(lambda: bool(dock.histogram.markers))
-    otsu = dock.histogram.markers[0]
-    dock.histogram.marker_moved.emit(0, 149.7)
+    qtbot.waitUntil(lambda: bool(dock.threshold.histogram.markers))
+    otsu = dock.threshold.histogram.markers[0]
+    dock.threshold.histogram.marker_moved.emit(0, 149.7)
     settings = dock.form.value()
     assert (settings.threshold, settings.manual_threshold) == ("manual", 150)
     mask = foreground_mask(volume_from_layer(stack), 150, settings)
     step = viewer.dims.current_step[0]
     qtbot.waitUntil(
         lambda: (
-            dock.preview.layer is not None
-            and np.array_equal(dock.preview.layer.data, mask[step : step + 1])
+            dock.threshold.preview.layer is not None
+            and np.array_equal(dock.threshold.preview.layer.data, mask[step : step + 1])
         )
     )
-    assert dock.histogram.markers == [150]
+    assert dock.threshold.histogram.markers == [150]
     dock.reset_button.click()
-    qtbot.waitUntil(lambda: dock.histogram.markers == [otsu])
+    qtbot.waitUntil(lambda: dock.threshold.histogram.markers == [otsu])
 
 
 def test_choosing_manual_starts_at_otsu(
     viewer: ViewerModel, stack: Any, dock: LabelDock, qtbot: QtBot
 ) -> None:
-    qtbot.waitUntil(lambda: bool(dock.histogram.markers))
+    qtbot.waitUntil(lambda: bool(dock.threshold.histogram.markers))
     dock.form.rows["threshold"].set_value("manual")
-    assert dock.form.value().manual_threshold == dock.histogram.markers[0]
+    assert dock.form.value().manual_threshold == dock.threshold.histogram.markers[0]
 
 
 def test_it_starts_with_the_image_that_is_looked_at(viewer: ViewerModel, qtbot: QtBot) -> None:
@@ -118,13 +126,13 @@ def test_it_starts_with_the_image_that_is_looked_at(viewer: ViewerModel, qtbot: 
     viewer.layers.selection.clear()
     first = LabelDock(viewer)
     qtbot.addWidget(first)
-    assert first.image.layer is shown
+    assert first.input.layer is shown
     viewer.layers.selection.active = viewer.layers["hidden"]
     second = LabelDock(viewer)
     qtbot.addWidget(second)
-    assert second.image.layer.name == "hidden"
+    assert second.input.layer.name == "hidden"
     second.show()
-    qtbot.waitUntil(lambda: "itself is hidden" in second.notice.text())
+    qtbot.waitUntil(lambda: "itself is hidden" in second.threshold.notice.text())
 
 
 def test_the_region_is_honoured(
@@ -148,14 +156,15 @@ def test_cancel_leaves_no_layer(
 ) -> None:
     started = threading.Event()
 
-    def endless(image: Any, settings: Any, progress: Any) -> None:
+    def endless(stages: Any, settings: Any, progress: Any) -> None:
         progress.begin(10, "Labelling")
         started.set()
         while True:
             progress.advance(0)
 
-    monkeypatch.setattr(label_dock, "label_particles", endless)
-    dock.preview_box.setChecked(False)
+    monkeypatch.setattr(Stages, "run", endless)
+    dock.threshold.untick()
+    dock.box.untick()
     dock.run()
     started.wait(10)
     dock.runner.cancel()
@@ -164,14 +173,15 @@ def test_cancel_leaves_no_layer(
     assert list(viewer.layers) == [stack]
 
 
-def test_deleting_the_image_meanwhile(
+def test_an_image_deleted_meanwhile_takes_its_labels_along(
     viewer: ViewerModel, stack: Any, dock: LabelDock, qtbot: QtBot
 ) -> None:
     dock.run()
     viewer.layers.remove(stack)
     qtbot.waitUntil(lambda: not dock.runner.busy, timeout=60_000)
-    assert [layer.name for layer in viewer.layers] == ["Particles of stack"]
-    assert dock.histogram.markers == []
+    assert list(viewer.layers) == []
+    assert "“stack” was deleted meanwhile; its 5 particles" in dock.runner.message.text()
+    assert dock.threshold.histogram.markers == []
     label(dock, qtbot)
     assert "Open an image" in dock.runner.message.text()
 
@@ -179,8 +189,9 @@ def test_deleting_the_image_meanwhile(
 def test_no_particle_is_said_and_adds_nothing(
     viewer: ViewerModel, stack: Any, dock: LabelDock, qtbot: QtBot
 ) -> None:
-    dock.histogram.marker_moved.emit(0, 250)
-    dock.preview_box.setChecked(False)
+    dock.threshold.histogram.marker_moved.emit(0, 250)
+    dock.threshold.untick()
+    dock.box.untick()
     label(dock, qtbot)
     assert "No particle" in dock.runner.message.text()
     assert list(viewer.layers) == [stack]
@@ -206,21 +217,23 @@ def test_an_unknown_voxel_size_is_mentioned(
 def test_the_preview_goes_with_its_box_its_view_and_its_dock(
     viewer: ViewerModel, stack: Any, dock: LabelDock, qtbot: QtBot
 ) -> None:
+    dock.box.untick()
+
     def shown() -> bool:
         return any(layer.name == "Threshold preview" for layer in viewer.layers)
 
     qtbot.waitUntil(shown)
-    dock.preview_box.setChecked(False)
+    dock.threshold.preview_box.setChecked(False)
     assert not shown()
-    dock.preview_box.setChecked(True)
+    dock.threshold.preview_box.setChecked(True)
     qtbot.waitUntil(shown)
     viewer.dims.ndisplay = 3
     qtbot.waitUntil(lambda: not shown())
     viewer.dims.ndisplay = 2
     qtbot.waitUntil(shown)
     viewer.layers.remove("Threshold preview")  # by hand: that unticks it
-    assert not dock.preview_box.isChecked()
-    dock.preview_box.setChecked(True)
+    assert not dock.threshold.preview_box.isChecked()
+    dock.threshold.preview_box.setChecked(True)
     qtbot.waitUntil(shown)
     dock.hide()
     assert not shown()
@@ -233,7 +246,8 @@ def test_a_dock_that_is_closed_mid_preview_leaves_nothing(
 ) -> None:
     dock = LabelDock(viewer)
     dock.show()
-    dock._look()  # a preview is being computed now
+    dock.threshold._look()
+    dock.box._look()  # a preview is being computed now
     gone: list[bool] = []
     dock.destroyed.connect(lambda: gone.append(True))
     dock.close()
@@ -251,7 +265,7 @@ def open_and_close(viewer: ViewerModel, qtbot: QtBot) -> list[Any]:
     dock = LabelDock(viewer)
     layer = viewer.add_image(DATA.copy(), name="stack")
     dock.show()
-    qtbot.waitUntil(lambda: bool(dock.histogram.markers))
+    qtbot.waitUntil(lambda: bool(dock.threshold.histogram.markers))
     gone: list[bool] = []
     dock.destroyed.connect(lambda: gone.append(True))
     dock.close()
@@ -270,3 +284,144 @@ def test_a_closed_dock_lets_its_image_go(viewer: ViewerModel, qtbot: QtBot) -> N
         return all(reference() is None for reference in kept)
 
     qtbot.waitUntil(freed)
+
+
+def changed(dock: LabelDock) -> str:
+    """The second line of what a run said."""
+    return str(dock.runner.message.text()).splitlines()[1]
+
+
+def test_a_second_run_starts_where_settings_changed(
+    viewer: ViewerModel, stack: Any, dock: LabelDock, qtbot: QtBot
+) -> None:
+    label(dock, qtbot)
+    first = viewer.layers["Particles of stack"]
+    first.data[first.data == 2] = 0  # painted on: what is kept must not be the same array
+    label(dock, qtbot)
+    assert changed(dock).startswith("Nothing to recompute")
+    assert len(np.unique(viewer.layers["Particles of stack [1]"].data)) == 6
+    for field, value, stage in (
+        ("marker_depth", 1.0, "markers"),
+        ("distance_smoothing", 2.0, "distance map"),
+        ("fill_holes", False, "cleaned mask"),
+        ("denoise_size", 2.0, "mask"),
+    ):
+        dock.form.rows[field].set_value(value)
+        label(dock, qtbot)
+        assert changed(dock).startswith(f"Recomputed from: {stage},")
+        made = viewer.layers[-1].data
+        fresh = label_particles(volume_from_layer(stack), dock.form.value()).data
+        np.testing.assert_array_equal(made, fresh)
+
+
+def test_stages_go_with_their_image_with_the_switch_and_with_edits(
+    viewer: ViewerModel, stack: Any, dock: LabelDock, qtbot: QtBot
+) -> None:
+    def offered() -> list[str]:
+        return dock.stage_button.offered()
+
+    every = ["Mask", "Cleaned mask", "Distance map", "Markers"]
+    assert offered() == []
+    label(dock, qtbot)
+    assert offered()[:4] == every
+    dock.keep_box.setChecked(False)
+    assert offered() == []
+    label(dock, qtbot)
+    assert changed(dock).startswith("Stages are not kept")
+    assert offered() == []
+    dock.keep_box.setChecked(True)
+    label(dock, qtbot)
+    assert changed(dock).startswith("Computed from the start")
+    stack.data = DATA.copy()
+    assert offered() == []
+    label(dock, qtbot)
+    stages = weakref.ref(dock._kept.of(dock.input.source()))
+    viewer.layers.remove(stack)
+
+    def freed() -> bool:
+        gc.collect()
+        return stages() is None
+
+    qtbot.waitUntil(freed)
+
+
+def test_a_volume_too_large_for_memory_is_labelled_without_keeping_stages(
+    viewer: ViewerModel, stack: Any, dock: LabelDock, qtbot: QtBot, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(label_dock, "fits_memory", lambda volume: False)
+    label(dock, qtbot)
+    assert changed(dock).startswith("Stages are not kept")
+    assert dock.stage_button.offered() == []
+
+
+def test_a_shown_stage_lies_in_its_place_and_is_replaced(
+    viewer: ViewerModel, stack: Any, dock: LabelDock, qtbot: QtBot
+) -> None:
+    label(dock, qtbot)
+    for name in ("mask", "distance", "markers"):
+        dock.show_stage(name)
+        layer = viewer.layers[-1]
+        assert layer.units == stack.units
+        np.testing.assert_allclose(layer.data_to_world((1, 2, 3)), stack.data_to_world((1, 2, 3)))
+    points = viewer.layers["stack markers"]
+    assert isinstance(points, Points)
+    made = viewer.layers["Particles of stack"].data
+    at = made[tuple(points.data.astype(int).T)]
+    assert sorted(at) == [1, 2, 3, 4, 5]  # one in each particle
+    mask = viewer.layers["stack mask"]
+    mask.data[:] = 1  # painted on
+    dock.show_stage("mask")
+    assert mask not in viewer.layers
+    assert viewer.layers["stack mask"].data.mean() < 0.5
+
+
+def test_a_mask_or_a_phase_is_parted_without_a_threshold(
+    viewer: ViewerModel, stack: Any, dock: LabelDock, qtbot: QtBot
+) -> None:
+    dock.threshold.untick()
+    grey = ndimage.gaussian_filter(DATA.astype(float), 1)
+    phases = viewer.add_labels(
+        np.where(grey > 120, 2, 0).astype(np.uint8),
+        name="phases",
+        metadata={KEY: {"kind": "phases", "phases": {"pore": 0, "active": 2}}},
+        scale=(0.5,) * 3,
+        units="um",
+    )
+    dock.input.take_mask(phases)
+    assert not dock.threshold.isVisible()
+    assert not dock.settings.sections["Threshold"].isVisible()
+    label(dock, qtbot)
+    assert dock.runner.message.text().startswith("5 particles")
+    made = viewer.layers["Particles of phases"]
+    np.testing.assert_array_equal(made.data > 0, phases.data == 2)
+    phases.data = np.zeros_like(phases.data)
+    label(dock, qtbot)
+    assert "phases" in dock.runner.message.text()
+    assert viewer.layers[-1] is made
+
+
+def test_what_is_painted_on_a_mask_counts_in_the_next_run(
+    viewer: ViewerModel, dock: LabelDock, qtbot: QtBot
+) -> None:
+    mask = viewer.add_labels((DATA > 120).astype(np.uint8), name="mask")
+    dock.input.take_mask(mask)
+    label(dock, qtbot)
+    assert dock.runner.message.text().startswith("5 particles")
+    mask.data_setitem(np.nonzero(np.indices(DATA.shape)[0] < 15), 0)  # as a brush does
+    label(dock, qtbot)
+    assert viewer.layers["Particles of mask [1]"].data[:15].max() == 0
+
+
+def test_lengths_in_micrometres_follow_the_image(
+    viewer: ViewerModel, stack: Any, dock: LabelDock, qtbot: QtBot
+) -> None:
+    voxels = dock.form.value()
+    dock.form.rows["length_unit"].set_value("um")
+    assert dock.form.value().marker_depth == pytest.approx(voxels.marker_depth * 0.5)
+    assert dock.form.value().minimum_volume == pytest.approx(voxels.minimum_volume * 0.125)
+    label(dock, qtbot)
+    assert dock.runner.message.text().startswith("5 particles")
+    bare = viewer.add_image(DATA, name="bare")
+    dock.input.image.choose(bare)
+    label(dock, qtbot)
+    assert "lengths are in µm" in dock.runner.message.text()

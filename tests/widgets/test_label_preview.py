@@ -8,7 +8,7 @@ from napari.components import ViewerModel
 
 from napari_battery.labelling import LabelSettings, foreground_mask, threshold_value
 from napari_battery.volume import Volume
-from napari_battery.widgets.label_preview import PreviewLayer, slice_mask
+from napari_battery.widgets.label_preview import TINT, PreviewLayer, slice_mask
 from napari_battery.widgets.layers import add_volume, is_overlay, volume_from_layer
 
 RNG = np.random.default_rng(0)
@@ -53,9 +53,9 @@ def test_it_lies_on_its_slice() -> None:
     turn[1:3, 1:3] = [[0.8, -0.6], [0.6, 0.8]]
     volume = image(affine=turn)
     layer = add_volume(viewer, volume)
-    preview = PreviewLayer(viewer)
+    preview = PreviewLayer(viewer, TINT)
     for axis, index in ((0, 5), (2, 7)):
-        preview.show(slice_mask(volume, LabelSettings(), 100, axis, index))
+        preview.show(slice_mask(volume, LabelSettings(), 100, axis, index).volume)
         corner = [0, 0, 0]
         corner[axis] = index
         np.testing.assert_allclose(
@@ -73,12 +73,12 @@ def test_two_axes() -> None:
 def test_the_layer_is_an_aid_that_leaves_the_selection_alone() -> None:
     viewer = ViewerModel()
     layer = add_volume(viewer, image())
-    preview = PreviewLayer(viewer)
-    preview.show(slice_mask(image(), LabelSettings(), 100, 0, 5))
+    preview = PreviewLayer(viewer, TINT)
+    preview.show(slice_mask(image(), LabelSettings(), 100, 0, 5).volume)
     assert is_overlay(preview.layer)
     assert viewer.layers.selection.active is layer
     made = preview.layer
-    preview.show(slice_mask(image(), LabelSettings(), 90, 0, 6))
+    preview.show(slice_mask(image(), LabelSettings(), 90, 0, 6).volume)
     assert preview.layer is made
     assert len(viewer.layers) == 2
     preview.hide()
@@ -91,7 +91,7 @@ def test_an_unknown_voxel_size_is_fine() -> None:
     viewer = ViewerModel()
     volume = Volume(GREY.astype(np.float32), name="bare")
     layer = add_volume(viewer, volume)
-    preview = PreviewLayer(viewer)
-    preview.show(slice_mask(volume, LabelSettings(), 100, 1, 4))
+    preview = PreviewLayer(viewer, TINT)
+    preview.show(slice_mask(volume, LabelSettings(), 100, 1, 4).volume)
     assert preview.layer.units == layer.units
     assert preview.layer.translate.tolist() == [0, 4, 0]

@@ -93,7 +93,7 @@ def test_the_sand_from_voxel_size_to_labels(make_napari_viewer_proxy: Any, qtbot
     assert volume_from_layer(stack).voxel_size_source == "assumed 0.5 µm"
 
     # a box dragged with the mouse
-    label.preview_box.setChecked(False)
+    label.threshold.preview_box.setChecked(False)
     prepare.crop.editor.draw()
     qtbot.wait(100)
     widgets = QApplication.allWidgets()
@@ -110,14 +110,14 @@ def test_the_sand_from_voxel_size_to_labels(make_napari_viewer_proxy: Any, qtbot
         made.data_to_world((0, 0, 0)), stack.data_to_world([low for low, _ in box])
     )
 
-    label.image.choose(made)
+    label.input.image.choose(made)
     label.run()
     qtbot.waitUntil(lambda: not label.runner.busy, timeout=60_000)
     labels = viewer.layers["Particles of sand cropped"]
     assert labels.data.max() > 3
     assert volume_from_layer(labels).same_grid(volume_from_layer(made))
     assert labels.metadata[KEY]["voxel_size_source"] == "assumed 0.5 µm"
-    assert label.next_button.isVisibleTo(label)
+    assert label.result.next_button.isVisibleTo(label)
 
 
 @pytest.mark.viewer
@@ -128,7 +128,8 @@ def test_closing_docks_and_window_mid_run(make_napari_viewer_proxy: Any, qtbot: 
     for dock in (prepare, label):
         viewer.window.add_dock_widget(dock, area="right")
     prepare.region.run()
-    label._look()
+    label.threshold._look()
+    label.box._look()
     label.run()
     viewer.window.remove_dock_widget("all")
     qtbot.wait(200)

@@ -1,24 +1,26 @@
-"""What the threshold marks on the shown slice, drawn over the image while it is being set."""
+"""What is drawn over the image while labelling is being set: the threshold's mask, labels."""
 
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
 from napari.viewer import ViewerModel
-from numpy.typing import NDArray
 
 from napari_battery.labelling import LabelSettings, foreground_mask
+from napari_battery.lengths import in_voxels
 from napari_battery.volume import Volume
 from napari_battery.widgets.layers import KEY, layer_kwargs
 
-__all__ = ["NAME", "PreviewLayer", "SliceMask", "slice_mask"]
+__all__ = ["NAME", "TINT", "PreviewLayer", "SliceMask", "slice_mask"]
 
 NAME = "Threshold preview"
 
-_COLOUR = "#ffb000"
+TINT = ("transparent", "#ffb000")
+"""Colours of background and mask."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -48,6 +50,7 @@ def slice_mask(
     index : int
         Which slice.
     """
+    settings = in_voxels(settings, image)
     if axis is None:
         return _masked(image, settings, threshold, (slice(None),) * image.ndim)
     halo = 0
@@ -82,16 +85,27 @@ def _masked(
 
 
 class PreviewLayer:
-    """The one layer of the viewer that shows slice masks."""
+    """The one layer of the viewer that shows a preview.
 
-    def __init__(self, viewer: ViewerModel) -> None:
-        self._viewer = viewer
+    Parameters
+    ----------
+    viewer : ViewerModel
+        Where it is shown.
+    colours : sequence of str
+        Colours by turns, from label 0 on; napari's own where there are none.
+    opacity : float
+        0 … 1.
+    """
+
+    def __init__(
+        self, viewer: ViewerModel, colours: Sequence[str] = (), opacity: float = 0.45
+    ) -> None:
+        self._viewer, self._colours, self._opacity = viewer, list(colours), opacity
         self.layer: Any = None
 
-    def show(self, mask: SliceMask) -> None:
-        """Show this mask; the layer is made where it is missing."""
-        kwargs = layer_kwargs(mask.volume)
-        data: NDArray[np.uint8] = mask.volume.data
+    def show(self, volume: Volume) -> None:
+        """Show this mask or these labels; the layer is made where it is missing."""
+        kwargs, data = layer_kwargs(volume), volume.data
         if self.layer is not None and self.layer in self._viewer.layers:
             layer = self.layer
             if layer.ndim == data.ndim:
@@ -106,9 +120,10 @@ class PreviewLayer:
         chosen = set(self._viewer.layers.selection)
         active = self._viewer.layers.selection.active
         kwargs["metadata"] = {KEY: {"overlay": True}}
-        # a direct colormap would have napari compile a function first, for over a second
-        colours = CyclicLabelColormap(colors=["transparent", _COLOUR])
-        self.layer = self._viewer.add_labels(data, **kwargs, opacity=0.45, colormap=colours)
+        if self._colours:
+            # a direct colormap would have napari compile a function first, for over a second
+            kwargs["colormap"] = CyclicLabelColormap(colors=self._colours)
+        self.layer = self._viewer.add_labels(data, **kwargs, opacity=self._opacity)
         self.layer.editable = False
         # a preview must not take the person's layer controls away
         self._viewer.layers.selection = chosen

@@ -1,0 +1,250 @@
+"""Part of the Label particles dock: the particles of a small box, before the whole is run."""
+
+from __future__ import annotations
+
+import time
+from dataclasses import dataclass, replace
+from typing import Any
+
+import numpy as np
+from napari.viewer import ViewerModel
+from qtpy.QtCore import QTimer
+from qtpy.QtWidgets import QCheckBox, QVBoxLayout, QWidget
+
+from napari_battery.errors import InputError
+from napari_battery.labelling import LabelSettings, Stages
+from napari_battery.progress import Progress
+from napari_battery.volume import Volume
+from napari_battery.widgets.background import Latest
+from napari_battery.widgets.forms import SettingsForm, remembered
+from napari_battery.widgets.label_box import Box, box_around, is_inside, view_centre
+from napari_battery.widgets.label_input import LabelInput, LabelSource
+from napari_battery.widgets.label_preview import PreviewLayer
+from napari_battery.widgets.label_stages import KeptStages
+from napari_battery.widgets.listening import listen
+from napari_battery.widgets.notice import Notice
+from napari_battery.widgets.slices import camera_of
+
+__all__ = ["NAME", "BoxLabels", "BoxPart", "count_box"]
+
+NAME = "Particles preview"
+
+_REST_MS = 350
+_VOXELS = 1_300_000
+_REMEMBERED = "label/box preview"
+
+
+@dataclass(frozen=True, eq=False)
+class BoxLabels:
+    """How many particles a box shows, and how large they are.
+
+    Parameters
+    ----------
+    n : int
+        Particles in the box, cut ones too.
+    n_whole : int
+        Those that no face of the box cuts.
+    median_diameter : float
+        Equivalent diameter of the whole ones; NaN where there is none.
+    unit : str
+        Of the diameter: "µm", which may say that it is assumed, or "voxels".
+    """
+
+    n: int
+    n_whole: int
+    median_diameter: float
+    unit: str
+
+    def text(self) -> str:
+        """One line for people."""
+        if self.n == 0:
+            return "no particle"
+        some = "1 particle" if self.n == 1 else f"{self.n:,} particles"
+        if self.n_whole == 0:
+            return f"{some}, all cut by the box"
+        diameter = f"{self.median_diameter:.3g} {self.unit}"
+        return f"{some}; median diameter of the {self.n_whole:,} whole ones {diameter}"
+
+
+def count_box(labels: Volume) -> BoxLabels:
+    """Count the labels of a box, and measure those that its faces do not cut.
+
+    Parameters
+    ----------
+    labels : Volume
+        Integer labels, 2-D or 3-D.
+    """
+    data = np.asarray(labels.data)
+    sizes = np.bincount(data.ravel())
+    sizes[:1] = 0
+    n = int(np.count_nonzero(sizes))
+    for axis in range(data.ndim):
+        for face in (0, -1):
+            if data.shape[axis] > 1:  # of a single slice every voxel is at a face
+                sizes[np.unique(data.take(face, axis=axis))] = 0
+    whole = sizes[sizes > 0]
+    edges = labels.voxel_size_um
+    volumes = whole * (1.0 if edges is None else float(np.prod(edges)))
+    per = 4 / np.pi if data.ndim == 2 else 6 / np.pi
+    diameters = (per * volumes) ** (1 / data.ndim)
+    median = float(np.median(diameters)) if len(whole) else float("nan")
+    assumed = " (voxel size assumed)" if labels.is_assumed else ""
+    return BoxLabels(n, len(whole), median, "voxels" if edges is None else f"µm{assumed}")
+
+
+class BoxPart(QWidget):
+    """Labels a box where the view looks whenever settings rest, and shows them there.
+
+    Parameters
+    ----------
+    viewer : ViewerModel
+        Where the labels are shown.
+    source : LabelInput
+        What is labelled.
+    form : SettingsForm
+        Settings to follow.
+    kept : KeptStages
+        Where thresholds of the whole image are found once for all.
+    """
+
+    def __init__(
+        self,
+        viewer: ViewerModel,
+        source: LabelInput,
+        form: SettingsForm[LabelSettings],
+        kept: KeptStages,
+    ) -> None:
+        super().__init__()
+        self._viewer, self._input, self._form, self._kept = viewer, source, form, kept
+        self.preview_box = QCheckBox("Preview particles in a box")
+        self.preview_box.setToolTip(
+            "Label a box around the middle of the view whenever settings rest: about a million "
+            "voxels. Pan or move the slice to look elsewhere"
+        )
+        self.preview_box.setChecked(str(remembered().value(_REMEMBERED, "true")) == "true")
+        self.notice = Notice()
+        column = QVBoxLayout(self)
+        column.setContentsMargins(0, 0, 0, 0)
+        column.addWidget(self.preview_box)
+        column.addWidget(self.notice)
+
+        self.preview = PreviewLayer(viewer, opacity=0.7)
+        self._latest = Latest(self, self._failed)
+        self._box: Box | None = None
+        self._part: tuple[Stages, Box, Stages] | None = None
+        """Stages of the whole, a box, and the stages of the box."""
+        self._timer = QTimer(self)
+        self._timer.setSingleShot(True)
+        self._timer.setInterval(_REST_MS)
+        self._timer.timeout.connect(self._look)
+        self.preview_box.toggled.connect(self._toggled)
+        source.changed.connect(self.source_changed)
+        kept.edited.connect(self.source_changed)
+        form.changed.connect(self._look_anew)
+        dims, camera = viewer.dims.events, camera_of(viewer).events
+        listen(self, self._look_later, dims.point, dims.order, dims.ndisplay, camera.center)
+        listen(self, self._layer_removed, viewer.layers.events.removed)
+
+    def source_changed(self) -> None:
+        """Start anew with the chosen layers."""
+        self.rest()
+        self._part = None
+        self.notice.say("")
+        self._look_later()
+
+    def untick(self) -> None:
+        """Put the preview away for now; the next sitting starts as the person had it."""
+        self.preview_box.blockSignals(True)
+        self.preview_box.setChecked(False)
+        self.preview_box.blockSignals(False)
+        self.notice.say("")
+        self.rest()
+
+    def rest(self) -> None:
+        """Show and compute nothing until settings or the view change."""
+        self._timer.stop()
+        self._latest.forget()
+        self._box = None
+        self.preview.hide()
+
+    def _toggled(self, wanted: bool) -> None:
+        remembered().setValue(_REMEMBERED, "true" if wanted else "false")
+        if wanted:
+            self._look_later()
+        else:
+            self.notice.say("")
+            self.rest()
+
+    def _look_anew(self) -> None:
+        self._box = None
+        self._look_later()
+
+    def _look_later(self, event: Any = None) -> None:
+        if self.preview_box.isChecked():
+            self._timer.start()
+
+    def _look(self) -> None:
+        layer = self._input.layer
+        if layer is None or not self.isVisible() or not self.preview_box.isChecked():
+            return
+        try:
+            source, settings = self._input.source(), self._form.value()
+        except InputError as problem:
+            self.notice.say(str(problem), "error")
+            return
+        except ValueError:  # the form says which settings do not go together
+            return
+        centre = view_centre(self._viewer, source.layers[-1])
+        if is_inside(self._box, centre):
+            return
+        stages = self._stages(source, centre)
+        self.notice.say("Preview: labelling a box …")
+
+        def work(progress: Progress) -> tuple[Volume, BoxLabels, float]:
+            started = time.monotonic()
+            labels = stages.run(settings, progress)
+            labels = replace(labels, name=NAME, region=None)
+            return labels, count_box(labels), time.monotonic() - started
+
+        self._latest.forget()  # what is being computed is no longer asked for
+        self._latest.ask(work, lambda done: self._show(source, *done))
+
+    def _stages(self, source: LabelSource, centre: tuple[float, ...]) -> Stages:
+        """Stages of a box around this place; the last ones while they serve."""
+        whole = self._kept.of(source)
+        part = self._part
+        if part is None or part[0] is not whole or not is_inside(part[1], centre):
+            volume = source.volume
+            box = box_around(volume.shape, centre, _VOXELS, volume.voxel_size_um)
+            self._part = part = (whole, box, whole.inside(box))
+        self._box = part[1]
+        return part[2]
+
+    def _show(self, source: LabelSource, labels: Volume, count: BoxLabels, seconds: float) -> None:
+        gone = any(layer not in self._viewer.layers for layer in source.layers)
+        if gone or not self.isVisible() or not self.preview_box.isChecked():
+            return
+        self.preview.show(labels)
+        size = " × ".join(str(n) for n in labels.shape)
+        whole = labels.shape == source.volume.shape
+        place = "the whole image" if whole else f"a box of {size} voxels"
+        self.notice.say(f"Preview, {place}: {count.text()} ({seconds:.1f} s).")
+
+    def _failed(self, error: BaseException) -> None:
+        self.preview.hide()
+        text = str(error) if isinstance(error, InputError) else f"{type(error).__name__}: {error}"
+        self.notice.say(f"No preview: {text}", "error")
+
+    def _layer_removed(self, event: Any) -> None:
+        if event.value is self.preview.layer:
+            self.untick()
+
+    def showEvent(self, event: Any) -> None:  # noqa: N802 (Qt's name)
+        """Bring the preview back."""
+        super().showEvent(event)
+        self._look_later()
+
+    def hideEvent(self, event: Any) -> None:  # noqa: N802 (Qt's name)
+        """Take the preview along when the dock goes."""
+        self.rest()
+        super().hideEvent(event)
