@@ -267,7 +267,9 @@ class Swipe(QObject):
 
         def drag(viewer: Any, event: Any) -> Iterator[None]:
             swipe = weakly()
-            if swipe is None or event.button != 1 or not swipe._grabs(event.position):
+            if swipe is None or event.button != 1 or event.modifiers:
+                return
+            if not swipe._grabs(event.position):
                 return
             del swipe
             event.handled = True  # the camera stays where it is
