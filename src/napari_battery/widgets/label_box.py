@@ -49,7 +49,7 @@ def box_around(
             lengths[free] = np.maximum(np.round(edge / size[free]), 1)
             break
         free &= ~short
-    starts = np.clip(np.round(np.array(centre) - lengths / 2), 0, np.array(shape) - lengths)
+    starts = np.clip(np.round(np.array(centre) - (lengths - 1) / 2), 0, np.array(shape) - lengths)
     return tuple(
         slice(int(start), int(start + n)) for start, n in zip(starts, lengths, strict=True)
     )

@@ -117,7 +117,8 @@ def add_stage(viewer: ViewerModel, volume: Volume, kind: str) -> Any:
     volume : Volume
         From `Stages.stage`.
     kind : str
-        Of `STAGES`. Masks and markers are copies, for layers are painted on; markers of one voxel each become points.
+        Of `STAGES`. Masks and markers are copies, for layers are painted on; markers of one
+        voxel each become points.
     """
     if kind == "distance":
         return add_volume(viewer, volume, colormap="viridis", opacity=0.8)
