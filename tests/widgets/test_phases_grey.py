@@ -3,11 +3,15 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from napari_battery.errors import InputError
+from napari_battery.labelling.grey_histogram import grey_histogram
 from napari_battery.volume import Volume
-from napari_battery.widgets.phases_grey import count_grey
+from napari_battery.widgets.phases_grey import GreyLevels
 
 RNG = np.random.default_rng(3)
+
+
+def count_grey(image: Volume) -> GreyLevels:
+    return GreyLevels(*grey_histogram(image))
 
 
 def test_fractions_are_those_of_the_voxels() -> None:
@@ -45,5 +49,9 @@ def test_a_constant_image_has_one_bar() -> None:
     counts, edges = grey.bars()
     assert (counts.tolist(), edges.tolist()) == ([20], [9, 10])
     assert grey.fractions([9.5]) == [1, 0]
-    with pytest.raises(InputError, match="contrast"):
-        grey.levels("otsu", 2)
+
+
+def test_a_few_finely_binned_levels_are_no_comb() -> None:
+    data = RNG.integers(0, 100, (20, 20, 20)).astype(np.float32)  # 65,536 bins for 100 levels
+    counts, _ = count_grey(Volume(data)).bars()
+    assert counts.all()

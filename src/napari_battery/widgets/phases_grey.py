@@ -1,4 +1,4 @@
-"""The grey levels of a whole image, counted once: bars, thresholds and phases' fractions."""
+"""The grey levels of a whole image, counted once: bars to draw, and the fraction of each band."""
 
 from __future__ import annotations
 
@@ -8,11 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from napari_battery.labelling.grey_histogram import grey_histogram
-from napari_battery.labelling.thresholds import Method, levels_of_histogram
-from napari_battery.volume import Volume
-
-__all__ = ["GreyLevels", "count_grey"]
+__all__ = ["GreyLevels"]
 
 _BARS = 256
 _TAIL = 1e-4
@@ -28,18 +24,20 @@ class GreyLevels:
     Parameters
     ----------
     values, counts : (n,) float64 array
-        From `grey_histogram`.
-    whole : bool
-        Whether grey levels are whole numbers.
+        Evenly spaced grey levels and their voxels, as `grey_histogram` and
+        `PhaseModel.histogram` have them.
     """
 
     values: Array
     counts: Array
-    whole: bool
 
-    def levels(self, method: Method, n_classes: int) -> tuple[float, ...]:
-        """Thresholds by a method, see `threshold_levels`."""
-        return levels_of_histogram(self.values, self.counts, method, n_classes, self.whole)
+    @property
+    def low(self) -> float:
+        return float(self.values[0])
+
+    @property
+    def high(self) -> float:
+        return float(self.values[-1])
 
     def fractions(self, levels: Sequence[float]) -> list[float]:
         """Share of the voxels in each band between rising levels, from dark to bright."""
@@ -50,7 +48,11 @@ class GreyLevels:
         return shares
 
     def bars(self) -> tuple[Array, Array]:
-        """At most about 256 bars and their edges; of a wide range the rare ends are cut off."""
+        """At most 256 bars and their edges; of a wide range the rare ends are cut off.
+
+        No more bars than levels that occur: else those of a few, finely binned levels (a
+        median's) would be drawn as a comb.
+        """
         values, counts = self.values, self.counts
         step = float(values[1] - values[0]) if len(values) > 1 else 1.0
         if len(values) > _BARS:
@@ -58,21 +60,12 @@ class GreyLevels:
             first = int(np.searchsorted(share, _TAIL))
             last = int(np.searchsorted(share, 1 - _TAIL))
             values, counts = values[first : last + 1], counts[first : last + 1]
-        per_bar = -(-len(values) // _BARS)
+        n = min(_BARS, len(values))
+        if len(values) > _BARS:
+            n = max(min(n, int(np.count_nonzero(counts))), 1)
+        per_bar = -(-len(values) // n)
         n = -(-len(values) // per_bar)
         padded = np.zeros(n * per_bar)
         padded[: len(counts)] = counts
         edges = values[0] + step * (np.arange(n + 1) * per_bar - 0.5)
         return padded.reshape(n, per_bar).sum(axis=1), edges
-
-
-def count_grey(image: Volume) -> GreyLevels:
-    """Count the grey levels of an image's region; NaN and infinity are left out.
-
-    Raises
-    ------
-    InputError
-        If no voxel has a finite grey level.
-    """
-    values, counts = grey_histogram(image)
-    return GreyLevels(values, counts, image.dtype.kind in "iub")

@@ -5,19 +5,20 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from typing import Any
 
-import numpy as np
 import pandas as pd
 from napari.viewer import ViewerModel
 
+from napari_battery.labelling.phases_settings import PHASE_CODES
 from napari_battery.volume import Volume
-from napari_battery.widgets.layers import KEY, add_volume, layer_kwargs
+from napari_battery.widgets.label_preview import PreviewLayer
+from napari_battery.widgets.layers import KEY, add_volume
 
-__all__ = ["PhaseOverlay", "add_phases", "colour_of", "in_grey_order"]
+__all__ = ["PhaseOverlay", "add_phases", "code_colours", "colour_of"]
 
 _COLOURS = {"pore": "#dc267f", "active": "#ffb000", "binder": "#648fff"}
 """Colours that the colour-blind tell apart (IBM's palette)."""
 
-_DARK_TO_BRIGHT = ("pore", "binder", "active")
+_OPACITY = 0.45
 
 
 def colour_of(phase: str) -> str:
@@ -25,83 +26,50 @@ def colour_of(phase: str) -> str:
     return _COLOURS[phase]
 
 
-def in_grey_order(phases: Iterable[str]) -> list[str]:
-    """The phases from the darkest to the brightest."""
-    return sorted(phases, key=_DARK_TO_BRIGHT.index)
-
-
-def add_phases(viewer: ViewerModel, volume: Volume, phases: Mapping[str, int]) -> Any:
-    """Add a Labels layer of phases: pore transparent, each code named where it is pointed at."""
-    names = {code: name for name, code in phases.items()}
-    features = pd.DataFrame({"index": sorted(names), "phase": [names[c] for c in sorted(names)]})
-    colours = colormap(phases, shown=[name for name in phases if name != "pore"])
-    return add_volume(viewer, volume, labels=True, colormap=colours, features=features, opacity=0.6)
-
-
-def colormap(codes: Mapping[str, int], shown: Iterable[str]) -> Any:
-    """Colours of the codes, those of phases that are not `shown` transparent.
-
-    A cyclic colour map: for a direct one napari compiles a function first, for over a second.
-    """
-    from napari.utils.colormaps import CyclicLabelColormap
-
+def code_colours(codes: Mapping[str, int], shown: Iterable[str]) -> list[str]:
+    """Colour of each code from 0 on; those of phases that are not `shown` are transparent."""
     colours = ["transparent"] * (max(codes.values()) + 1)
     for name in shown:
         colours[codes[name]] = colour_of(name)
-    return CyclicLabelColormap(colors=colours)
+    return colours
 
 
-class PhaseOverlay:
-    """The one layer of the viewer that shows the phases of a slice while they are set up."""
+def add_phases(viewer: ViewerModel, volume: Volume) -> Any:
+    """Add a Labels layer of phases: pore transparent, each code named where it is pointed at."""
+    from napari.utils.colormaps import CyclicLabelColormap
+
+    phases: dict[str, int] = volume.metadata["phases"]
+    names = dict(sorted((code, name) for name, code in phases.items()))
+    return add_volume(
+        viewer,
+        volume,
+        labels=True,
+        # a direct colour map would have napari compile a function first, for over a second
+        colormap=CyclicLabelColormap(colors=code_colours(phases, _but_pore(phases))),
+        features=pd.DataFrame({"index": list(names), "phase": list(names.values())}),
+        opacity=_OPACITY,
+    )
+
+
+class PhaseOverlay(PreviewLayer):
+    """The layer that shows the phases of a slice while they are set up, under scribbles."""
 
     def __init__(self, viewer: ViewerModel) -> None:
-        self._viewer = viewer
-        self._codes: dict[str, int] = {}
-        self.layer: Any = None
+        super().__init__(viewer, code_colours(PHASE_CODES, _but_pore(PHASE_CODES)), _OPACITY)
 
-    def show(self, volume: Volume, phases: Mapping[str, int]) -> None:
+    def show(self, volume: Volume) -> None:
         """Show these phases; the layer is made where it is missing."""
-        kwargs = layer_kwargs(volume)
-        layer = self.layer if self.layer in self._viewer.layers else None
-        if layer is not None and layer.ndim == volume.ndim:
-            layer.data = volume.data
-            layer.scale, layer.translate = kwargs["scale"], kwargs["translate"]
-            layer.units = kwargs["units"]
-            layer.affine = kwargs.get("affine", np.eye(volume.ndim + 1))
-            if self._codes != dict(phases):
-                layer.colormap = _tints(phases)
-            self._codes = dict(phases)
-            return
-        self.hide()
-        chosen = set(self._viewer.layers.selection)
-        active = self._viewer.layers.selection.active
-        kwargs["metadata"] = {KEY: {"overlay": True}}
-        self._codes = dict(phases)
-        self.layer = self._viewer.add_labels(
-            volume.data, **kwargs, opacity=0.45, colormap=_tints(phases)
-        )
-        self.layer.editable = False
-        # a preview must not take the person's layer controls, or their brush, away
-        self._viewer.layers.selection = chosen
-        self._viewer.layers.selection.active = active
-        self._under_scribbles()
-
-    def hide(self) -> None:
-        """Take the layer out of the viewer."""
-        layer, self.layer = self.layer, None
-        if layer is not None and layer in self._viewer.layers:
-            self._viewer.layers.remove(layer)
-
-    def _under_scribbles(self) -> None:
+        before = self.layer
+        super().show(volume)
         layers = self._viewer.layers
         above = [
             i
             for i, layer in enumerate(layers)
             if layer.metadata.get(KEY, {}).get("kind") == "scribbles"
         ]
-        if above:
+        if self.layer is not before and above and above[0] < layers.index(self.layer):
             layers.move(layers.index(self.layer), above[0])
 
 
-def _tints(phases: Mapping[str, int]) -> Any:
-    return colormap(phases, shown=[name for name in phases if name != "pore"])
+def _but_pore(phases: Iterable[str]) -> list[str]:
+    return [name for name in phases if name != "pore"]

@@ -14,7 +14,7 @@ from qtpy.QtWidgets import QButtonGroup, QHBoxLayout, QPushButton, QWidget
 
 from napari_battery.volume import Volume
 from napari_battery.widgets.layers import KEY, add_volume
-from napari_battery.widgets.phases_layers import colormap, colour_of
+from napari_battery.widgets.phases_layers import code_colours, colour_of
 
 __all__ = ["Brushes", "count_scribbles", "is_scribbles", "new_scribbles"]
 
@@ -34,6 +34,8 @@ def new_scribbles(viewer: ViewerModel, image: Volume, codes: Mapping[str, int]) 
     codes : mapping of str to int
         The number that each phase is painted with; 0 is "not painted".
     """
+    from napari.utils.colormaps import CyclicLabelColormap
+
     # the system hands out the pages of zeros only where something is painted
     volume = image.like(np.zeros(image.shape, np.uint8), f"Scribbles of {image.name}", region=None)
     names = {code: name for name, code in codes.items()}
@@ -44,7 +46,7 @@ def new_scribbles(viewer: ViewerModel, image: Volume, codes: Mapping[str, int]) 
         viewer,
         volume,
         labels=True,
-        colormap=colormap(codes, shown=codes),
+        colormap=CyclicLabelColormap(colors=code_colours(codes, codes)),
         features=features,
         opacity=0.9,
     )

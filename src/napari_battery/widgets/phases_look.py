@@ -1,0 +1,332 @@
+"""Part of the Segment phases dock: levels in the histogram, and the phases of the shown slice."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from html import escape
+from typing import Any
+
+import numpy as np
+from napari.viewer import ViewerModel
+from qtpy.QtCore import QTimer
+from qtpy.QtWidgets import QCheckBox, QVBoxLayout, QWidget
+
+from napari_battery.errors import InputError
+from napari_battery.labelling.phases_model import PhaseModel, prepare_phases
+from napari_battery.labelling.phases_settings import PhaseSettings
+from napari_battery.labelling.thresholds import levels_of_histogram
+from napari_battery.progress import Progress
+from napari_battery.volume import Volume
+from napari_battery.widgets.background import Latest
+from napari_battery.widgets.choosers import LayerChooser
+from napari_battery.widgets.filter_preview import box_around_view, shown_slice
+from napari_battery.widgets.forms import remembered
+from napari_battery.widgets.histogram import HistogramView
+from napari_battery.widgets.layers import volume_from_layer
+from napari_battery.widgets.listening import listen
+from napari_battery.widgets.notice import Notice
+from napari_battery.widgets.phases_form import PhasesForm
+from napari_battery.widgets.phases_grey import GreyLevels
+from napari_battery.widgets.phases_layers import PhaseOverlay, colour_of
+from napari_battery.widgets.phases_preview import SlicePhases, Window, slice_phases
+from napari_battery.widgets.slices import camera_of
+
+__all__ = ["PhasesLook", "bands", "say_fractions"]
+
+_DEBOUNCE_MS = 40
+_EDGE = 1024
+"""Of slices longer than this only a square around the middle of the view is previewed."""
+_REMEMBERED = "phases/preview"
+_ORDER = ("pore", "binder", "active")
+_BETWEEN = "#8a6a20"
+"""Hysteresis: what is active only where it hangs on surely active voxels."""
+
+
+@dataclass(frozen=True, eq=False)
+class _Look:
+    """The answer to one look at an image."""
+
+    model: PhaseModel | None
+    problem: str
+    """Why there are no levels; empty where there are."""
+    phases: SlicePhases | None
+
+
+class PhasesLook(QWidget):
+    """Histogram with levels to drag, and the phases they make of the shown slice.
+
+    Parameters
+    ----------
+    viewer : ViewerModel
+        Where the slice is tinted.
+    image : LayerChooser
+        Whose grey levels.
+    settings : PhasesForm
+        Settings to follow; dragged levels are written into it.
+    """
+
+    def __init__(self, viewer: ViewerModel, image: LayerChooser, settings: PhasesForm) -> None:
+        super().__init__()
+        self._viewer, self._image, self._settings = viewer, image, settings
+        self.histogram = HistogramView()
+        self.box = QCheckBox("Preview on the shown slice")
+        self.box.setToolTip("Tint the phases of the shown slice while they are set up")
+        self.box.setChecked(str(remembered().value(_REMEMBERED, "true")) == "true")
+        self.notice = Notice()
+        column = QVBoxLayout(self)
+        column.setContentsMargins(0, 0, 0, 0)
+        for widget in (self.histogram, self.notice, self.box):
+            column.addWidget(widget)
+
+        self.overlay = PhaseOverlay(viewer)
+        self._latest = Latest(self, self._failed)
+        self._model: PhaseModel | None = None
+        self._window: Window | None = None
+        self._timer = QTimer(self)
+        self._timer.setSingleShot(True)
+        self._timer.setInterval(_DEBOUNCE_MS)
+        self._timer.timeout.connect(self._look)
+        self.box.toggled.connect(self._toggled)
+        self.histogram.marker_moved.connect(self._dragged)
+        image.layer_changed.connect(self.start_anew)
+        settings.form.changed.connect(self.look_later)
+        dims = viewer.dims.events
+        listen(self, self.look_later, dims.point, dims.order, dims.ndisplay)
+        listen(self, self._panned, camera_of(viewer).events.center)
+        listen(self, self._layer_removed, viewer.layers.events.removed)
+        self.start_anew()
+
+    def start_anew(self) -> None:
+        """Look at the chosen image for the first time."""
+        self._latest.forget()
+        self._model = None
+        self.overlay.hide()
+        self.notice.say("")
+        layer = self._image.layer
+        self.histogram.clear("Reading grey levels…" if layer is not None else "No image is open")
+        self.look_later()
+
+    def untick(self) -> None:
+        """Put the preview away for now; the next sitting starts as the person had it."""
+        self.box.blockSignals(True)
+        self.box.setChecked(False)
+        self.box.blockSignals(False)
+        self.overlay.hide()
+        self.look_later()
+
+    def look_later(self, event: Any = None) -> None:
+        """Look again, once the person pauses."""
+        self._timer.start()
+
+    # --- looking
+
+    def _look(self) -> None:
+        layer = self._image.layer
+        if layer is None or not self.isVisible():
+            return
+        try:
+            image, settings = volume_from_layer(layer), self._settings.form.value()
+        except InputError as problem:
+            self.histogram.clear(str(problem))
+            return
+        except ValueError:  # the form says which settings do not go together
+            return
+        model = self._model if self._model is not None and _is_of(self._model, image) else None
+        if self._fill_levels(settings, model):
+            return  # that changes the form, and so looks again
+        window = self._wanted_window(layer)
+        self._window = window
+
+        def work(progress: Progress) -> _Look:
+            return _look_at(image, settings, window, model, progress)
+
+        self._latest.ask(work, lambda look: self._show(layer, image, settings, look))
+
+    def _wanted_window(self, layer: Any) -> Window | None:
+        window = shown_slice(self._viewer, layer) if self.box.isChecked() else None
+        if window is not None and max(w.stop - w.start for w in window) > _EDGE:
+            window = box_around_view(self._viewer, layer, window, _EDGE)
+        return window
+
+    def _show(self, layer: Any, image: Volume, settings: PhaseSettings, look: _Look) -> None:
+        if layer is not self._image.layer or layer not in self._viewer.layers:
+            return
+        if look.model is not None:
+            self._show_levels(image, settings, look.model, with_levels=not look.problem)
+        lines = []
+        if look.phases is not None and self.box.isChecked() and self.isVisible():
+            self.overlay.show(look.phases.volume)
+            lines.append(self._say_slice(layer, look.phases))
+        else:
+            self.overlay.hide()
+        if look.problem:
+            self.notice.say(look.problem, "error")
+            return
+        if look.model is not None:
+            lines.append(_say_volume(settings, look.model))
+        self.notice.say("<br>".join(lines))
+
+    def _show_levels(
+        self, image: Volume, settings: PhaseSettings, model: PhaseModel, *, with_levels: bool
+    ) -> None:
+        grey = GreyLevels(*model.histogram[:2])
+        if self._model is None or self._model.histogram is not model.histogram:
+            self.histogram.set_histogram(*grey.bars())
+            self._settings.fit_editors(grey.low, grey.high)
+        self._model = model
+        if with_levels:
+            self.histogram.set_bands(model.levels, bands(settings))
+        else:
+            self.histogram.set_bands([], [None])
+
+    def _say_slice(self, layer: Any, phases: SlicePhases) -> str:
+        is_part = self._window is not None and phases.volume.data.size < _slice_size(
+            layer, self._window
+        )
+        where = "Previewed part of this slice" if is_part else "This slice"
+        text = f"{where}: {_in_colour(phases.fractions)}."
+        if phases.around:
+            text += (
+                f" Only indicative: pieces are judged from {phases.around} slices on either "
+                "side, in the run from all."
+            )
+        if not layer.visible:
+            text += f" “{escape(layer.name)}” itself is hidden."
+        return text
+
+    def _failed(self, error: BaseException) -> None:
+        self.overlay.hide()
+        if isinstance(error, InputError):
+            self.histogram.clear(str(error))
+            self.notice.say("")
+            return
+        self.notice.say(f"No preview: {type(error).__name__}: {error}", "error")
+
+    # --- levels
+
+    def _dragged(self, index: int, value: float) -> None:
+        layer = self._image.layer
+        levels = self.histogram.markers
+        if layer is not None and np.issubdtype(np.dtype(layer.dtype), np.integer):
+            # between two whole levels all are the same; smoothed grey levels need no more
+            levels = [round(level, 1) for level in levels]
+        self._settings.set_levels(levels)
+
+    def _fill_levels(self, settings: PhaseSettings, model: PhaseModel | None) -> bool:
+        """Give manual levels that are missing; whether the form was changed."""
+        needed = settings.n_phases - 1
+        given = (settings.level_1, settings.level_2)[:needed]
+        if settings.method != "manual" or model is None or None not in given:
+            return False
+        found = self.histogram.markers
+        if len(found) != needed:
+            values, counts = model.histogram[:2]
+            try:
+                found = list(levels_of_histogram(values, counts, "multi-otsu", needed + 1))
+            except InputError:
+                return False
+        self._settings.set_levels(found)
+        return True
+
+    # --- the window's events
+
+    def _toggled(self, wanted: bool) -> None:
+        remembered().setValue(_REMEMBERED, "true" if wanted else "false")
+        if not wanted:
+            self.overlay.hide()
+        self.look_later()
+
+    def _panned(self, event: Any = None) -> None:
+        layer, seen = self._image.layer, self._window
+        if layer is not None and seen is not None and self._wanted_window(layer) != seen:
+            self.look_later()
+
+    def _layer_removed(self, event: Any) -> None:
+        if event.value is self.overlay.layer:
+            self.untick()
+
+    def showEvent(self, event: Any) -> None:  # noqa: N802 (Qt's name)
+        """Bring the preview back."""
+        super().showEvent(event)
+        self.look_later()
+
+    def hideEvent(self, event: Any) -> None:  # noqa: N802 (Qt's name)
+        """Take the preview along when the dock goes."""
+        self._latest.forget()
+        self.overlay.hide()
+        super().hideEvent(event)
+
+
+def bands(settings: PhaseSettings) -> list[str | None]:
+    """Colours of the grey levels from dark to bright, as these settings part them."""
+    active, binder = colour_of("active"), colour_of("binder")
+    rising: list[str | None] = [None, active]
+    if settings.method == "hysteresis":
+        rising = [None, _BETWEEN, active]
+    elif settings.n_phases == 3 and settings.method != "local":
+        rising = [None, binder, active]
+    return rising if settings.active == "brightest" else rising[::-1]
+
+
+def say_fractions(fractions: dict[str, float]) -> str:
+    """Name the phases with their shares in per cent, pore first."""
+    return ", ".join(
+        f"{name} {100 * fractions[name]:.1f} %" for name in _ORDER if name in fractions
+    )
+
+
+def _in_colour(fractions: dict[str, float]) -> str:
+    """Say fractions with a square in the colour of each phase that is drawn."""
+    text = say_fractions(fractions)
+    for name in set(fractions) - {"pore"}:
+        square = f'<span style="color: {colour_of(name)}">■</span>'
+        text = text.replace(name, f"{square}\N{NO-BREAK SPACE}{name}")
+    return text
+
+
+def _say_volume(settings: PhaseSettings, model: PhaseModel) -> str:
+    """The levels, and what share of the volume lies in each band by grey level alone."""
+    what = {"local": "above the local mean", "hysteresis": "hysteresis"}
+    levels = " and ".join(f"{level:.5g}" for level in model.levels)
+    text = f"Level {levels}" if len(model.levels) == 1 else f"Levels {levels}"
+    text += f" ({what.get(settings.method, settings.method)})"
+    shares = GreyLevels(*model.histogram[:2]).fractions(model.levels)
+    if settings.active == "darkest":
+        shares = shares[::-1]
+    if settings.method == "hysteresis":
+        low, high = 100 * shares[2], 100 * (shares[1] + shares[2])
+        return f"{text}. Whole volume: active between {low:.1f} and {high:.1f} %."
+    names = ("pore", "active") if len(shares) == 2 else _ORDER
+    by_name = dict(zip(names, shares, strict=True))
+    return f"{text}. Whole volume, by grey level alone: {say_fractions(by_name)}."
+
+
+def _look_at(
+    image: Volume,
+    settings: PhaseSettings,
+    window: Window | None,
+    before: PhaseModel | None,
+    progress: Progress,
+) -> _Look:
+    try:
+        model = prepare_phases(image, settings, progress, before)
+        phases = None
+        if window is not None:
+            phases = slice_phases(image, settings, window, progress, model=model)
+        return _Look(model, "", phases)
+    except InputError as problem:
+        # the grey levels can still be shown, so that the person sees why
+        by_otsu = settings.model_copy(update={"method": "otsu", "n_phases": 2})
+        if settings == by_otsu:
+            raise
+        return _Look(prepare_phases(image, by_otsu, progress, before), str(problem), None)
+
+
+def _is_of(model: PhaseModel, image: Volume) -> bool:
+    return model.image is image.data and model.region is image.region
+
+
+def _slice_size(layer: Any, window: Window) -> int:
+    data = layer.data[0] if getattr(layer, "multiscale", False) else layer.data
+    thick = [w.stop - w.start for w in window]
+    return int(np.prod([1 if t == 1 else n for t, n in zip(thick, data.shape, strict=True)]))

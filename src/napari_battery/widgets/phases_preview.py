@@ -1,0 +1,116 @@
+"""The phases of the shown slice, from as few slices as that takes."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass, replace
+from typing import Any
+
+import numpy as np
+
+from napari_battery.labelling.phases import segment_phases
+from napari_battery.labelling.phases_finish import is_local
+from napari_battery.labelling.phases_model import PhaseModel
+from napari_battery.labelling.phases_settings import PhaseSettings
+from napari_battery.lengths import in_voxels, spacing_voxels
+from napari_battery.progress import SILENT, Progress
+from napari_battery.volume import Volume
+
+__all__ = ["NAME", "SlicePhases", "Window", "slice_phases"]
+
+NAME = "Phases preview"
+
+_AROUND = 8
+"""Slices on either side within which pieces are judged, where the whole would have to be."""
+
+Window = tuple[slice, ...]
+
+
+@dataclass(frozen=True, eq=False)
+class SlicePhases:
+    """The phases of one slice, as a volume one voxel thick in its place.
+
+    Parameters
+    ----------
+    volume : Volume
+        uint8 codes.
+    fractions : dict of str to float
+        Share of each phase, within the region.
+    around : int
+        0: just what the whole run gives. Otherwise pieces were judged from only so many
+        slices on either side.
+    """
+
+    volume: Volume
+    fractions: dict[str, float]
+    around: int
+
+
+def slice_phases(
+    image: Volume,
+    settings: PhaseSettings,
+    window: Window,
+    progress: Progress = SILENT,
+    *,
+    model: PhaseModel | None = None,
+    classifier: Any = None,
+) -> SlicePhases:
+    """Find the phases in a window, one voxel thick along one axis in 3-D.
+
+    Hysteresis and cleaning look at whole pieces; for a quick look they are given some slices
+    around the window instead.
+
+    Parameters
+    ----------
+    image : Volume
+        The whole image.
+    settings : PhaseSettings
+        As the step will use them.
+    window : tuple of slices
+        Of the image; in 2-D any part of it.
+    progress : Progress
+        Asked whether to go on.
+    model : PhaseModel, optional
+        See `segment_phases`.
+    classifier : PixelClassifier, optional
+        The one to use, where the method is the classifier.
+    """
+    around = _around(image, settings, window)
+    box = tuple(
+        slice(max(w.start - n, 0), min(w.stop + n, size))
+        for w, n, size in zip(window, around, image.shape, strict=True)
+    )
+    # a preview needs no fingerprint of the file
+    source = replace(image, path=None)
+    phases = segment_phases(source, settings, progress, box=box, model=model)
+    inner = tuple(
+        slice(w.start - b.start, w.stop - b.start) for w, b in zip(window, box, strict=True)
+    )
+    codes = np.ascontiguousarray(phases.data[inner])
+    origin = tuple(
+        o + i.start * edge
+        for o, i, edge in zip(
+            phases.origin_um, inner, image.voxel_size_um or (1.0,) * image.ndim, strict=True
+        )
+    )
+    region = None if phases.region is None else np.asarray(phases.region[inner], bool)
+    names: dict[str, int] = phases.metadata["phases"]
+    counted = codes if region is None else codes[region]
+    fractions = {
+        name: float(np.count_nonzero(counted == code) / max(counted.size, 1))
+        for name, code in names.items()
+    }
+    volume = replace(
+        phases, data=codes, region=None, name=NAME, origin_um=origin, metadata={"phases": names}
+    )
+    return SlicePhases(volume, fractions, max(around))
+
+
+def _around(image: Volume, settings: PhaseSettings, window: Window) -> tuple[int, ...]:
+    """Voxels to look at on either side of the window, per axis."""
+    scaled = in_voxels(settings, image)
+    is_whole = all((w.start, w.stop) == (0, n) for w, n in zip(window, image.shape, strict=True))
+    if is_whole or is_local(scaled):
+        return (0,) * image.ndim
+    reach = _AROUND + scaled.closing_radius + scaled.opening_radius
+    return tuple(math.ceil(reach / edge) for edge in spacing_voxels(image))
