@@ -232,7 +232,7 @@ def test_progress_and_cancel():
     label_particles(Volume(TWO), progress=CallbackProgress(lambda *a: seen.append(a)))
     titles = list(dict.fromkeys(what for _, _, what in seen))
     assert titles[0] == "Finding the threshold"
-    assert titles[-2:] == ["Finding markers", "Growing particles"]
+    assert titles[-2:] == ["Choosing markers", "Growing particles"]
     for title in titles:
         last = [(done, total) for done, total, what in seen if what == title][-1]
         assert last[0] == last[1]

@@ -34,8 +34,8 @@ def test_otsu_parts_voxels_like_skimage(dtype):
     threshold = threshold_value(Volume(data))
     other = threshold_otsu(data.astype(dtype.replace(">", ""), copy=False), nbins=4096)
     if dtype.startswith("f"):
-        # Of floats skimage returns the centre of the last bin below, we the edge after it.
-        assert 0 <= threshold - other < np.ptp(data) / 4096
+        # of floats each has bins of its own; the criterion is flat around its best
+        assert np.mean((data > threshold) != (data > other)) < 0.005
     else:
         assert np.array_equal(data > threshold, data > other)
 
@@ -56,7 +56,7 @@ def test_otsu_sees_only_the_region_and_finite_voxels():
 
 def test_threshold_errors_name_the_image_and_what_to_do():
     flat = Volume(np.full((4, 5, 6), 7, np.uint8), name="flat one")
-    with pytest.raises(InputError, match="“flat one” has the one grey level 7"):
+    with pytest.raises(InputError, match="“flat one”: it has the one grey level 7"):
         threshold_value(flat)
     with pytest.raises(InputError, match="one grey level 2.5"):
         threshold_value(Volume(np.full((4, 5), 2.5)))

@@ -11,7 +11,7 @@ from skimage.segmentation import watershed as skimage_watershed
 
 from napari_battery.errors import InputError
 from napari_battery.labelling import find_markers, watershed
-from napari_battery.labelling.watershed import _levels
+from napari_battery.labelling.depth import quantised
 from napari_battery.progress import CallbackProgress, Cancelled
 
 
@@ -23,8 +23,8 @@ def blobs(seed: int, shape: tuple[int, ...]) -> tuple[np.ndarray, np.ndarray]:
 
 
 def integers(distance: np.ndarray, mask: np.ndarray) -> np.ndarray:
-    levels, _ = _levels(distance, mask)
-    return levels[(slice(1, -1),) * distance.ndim].astype(np.int32)
+    levels = quantised(distance, mask).inner
+    return levels.astype(np.int32)
 
 
 @pytest.mark.parametrize("shape", [(24, 40, 44), (60, 90)])

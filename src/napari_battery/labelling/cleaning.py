@@ -2,16 +2,22 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from napari_battery.labelling.depth import squared_distance
+from napari_battery.progress import SILENT, Progress
+
 __all__ = ["closing", "fill_holes", "opening", "remove_islands"]
 
 
 def fill_holes(
-    mask: NDArray[np.bool_], region: NDArray[np.bool_] | None = None
+    mask: NDArray[np.bool_],
+    region: NDArray[np.bool_] | None = None,
+    progress: Progress = SILENT,
 ) -> NDArray[np.bool_]:
     """Fill what no path of faces through the background joins to a face of the volume.
 
@@ -21,27 +27,25 @@ def fill_holes(
         2-D or 3-D; not changed.
     region : bool array, optional
         Nothing is filled outside it.
+    progress : Progress
+        Advanced per plane; cancels in between.
 
     Returns
     -------
     bool array
     """
-    pores, n = _components(~mask)
-    outside = np.zeros(n + 1, bool)
-    for axis in range(mask.ndim):
-        for face in (0, -1):
-            outside[pores.take(face, axis=axis)] = True
-    outside[0] = False  # the mask itself
-    filled = np.empty(mask.shape, bool)
-    for k in range(len(mask)):  # plane by plane: no whole-volume temporary
-        np.logical_not(outside[pores[k]], out=filled[k])
-        if region is not None:
-            filled[k] &= region[k]
-            filled[k] |= mask[k]
+    sizes, open_ended, paint = _islands(mask, False, "Filling holes", progress)
+    filled = mask.copy()
+    paint(filled, (sizes > 0) & ~open_ended)
+    if region is not None:
+        filled &= region
+        filled |= mask
     return filled
 
 
-def remove_islands(mask: NDArray[np.bool_], minimum_voxels: float) -> NDArray[np.bool_]:
+def remove_islands(
+    mask: NDArray[np.bool_], minimum_voxels: float, progress: Progress = SILENT
+) -> NDArray[np.bool_]:
     """Remove islands, joined by faces, of fewer voxels than a minimum.
 
     Parameters
@@ -50,6 +54,8 @@ def remove_islands(mask: NDArray[np.bool_], minimum_voxels: float) -> NDArray[np
         2-D or 3-D; not changed.
     minimum_voxels : float
         Islands of this many voxels or more stay.
+    progress : Progress
+        Advanced per plane; cancels in between.
 
     Returns
     -------
@@ -57,20 +63,17 @@ def remove_islands(mask: NDArray[np.bool_], minimum_voxels: float) -> NDArray[np
     """
     if minimum_voxels <= 1:
         return mask.copy()
-    islands, n = _components(mask)
-    sizes = np.zeros(n + 1, np.int64)
-    for plane in islands:
-        sizes += np.bincount(plane.ravel(), minlength=n + 1)
-    keep = sizes >= minimum_voxels
-    keep[0] = False
-    kept = np.empty(mask.shape, bool)
-    for k in range(len(mask)):
-        np.take(keep, islands[k], out=kept[k])
+    sizes, _, paint = _islands(mask, True, "Removing islands", progress)
+    kept = mask.copy()
+    paint(kept, sizes < minimum_voxels)
     return kept
 
 
 def opening(
-    mask: NDArray[np.bool_], radius: float, spacing: tuple[float, ...] | None = None
+    mask: NDArray[np.bool_],
+    radius: float,
+    spacing: tuple[float, ...] | None = None,
+    progress: Progress = SILENT,
 ) -> NDArray[np.bool_]:
     """Keep what a ball within the mask can reach: specks and thin bridges go.
 
@@ -85,6 +88,8 @@ def opening(
         Radius of the ball, in the unit of `spacing`; 0 changes nothing.
     spacing : tuple of float, optional
         Voxel edges; cubes of edge 1 otherwise.
+    progress : Progress
+        Advanced per plane; cancels in between.
 
     Returns
     -------
@@ -92,12 +97,17 @@ def opening(
     """
     if radius <= 0:
         return mask.copy()
-    centres = _farther(mask, radius, spacing)
-    return ~_farther(~centres, radius, spacing)
+    centres = _farther(mask, radius, spacing, progress)
+    np.logical_not(centres, out=centres)
+    reached = _farther(centres, radius, spacing, progress)
+    return np.logical_not(reached, out=reached)
 
 
 def closing(
-    mask: NDArray[np.bool_], radius: float, spacing: tuple[float, ...] | None = None
+    mask: NDArray[np.bool_],
+    radius: float,
+    spacing: tuple[float, ...] | None = None,
+    progress: Progress = SILENT,
 ) -> NDArray[np.bool_]:
     """Fill what a ball within the background cannot reach: gaps and cracks close.
 
@@ -112,32 +122,69 @@ def closing(
         Radius of the ball, in the unit of `spacing`; 0 changes nothing.
     spacing : tuple of float, optional
         Voxel edges; cubes of edge 1 otherwise.
+    progress : Progress
+        Advanced per plane; cancels in between.
 
     Returns
     -------
     bool array
     """
-    return ~opening(~mask, radius, spacing)
+    closed = opening(~mask, radius, spacing, progress)
+    return np.logical_not(closed, out=closed)
+
+
+def _islands(
+    mask: NDArray[np.bool_], value: bool, what: str, progress: Progress
+) -> tuple[NDArray[np.int64], NDArray[np.bool_], Callable[[NDArray[np.bool_], Any], None]]:
+    """Find the islands of a value in a mask.
+
+    Returns
+    -------
+    sizes : (n,) int64 array
+        Numbers of voxels of islands; 0 at places that stand for none.
+    open_ended : (n,) bool array
+        Whether the island meets a face of the volume.
+    paint : callable
+        ``paint(target, wanted)`` turns the islands wanted, a (n,) bool array, over in a copy
+        of the mask.
+    """
+    from napari_battery.labelling._islands import count_runs, join_runs, paint_runs, size_runs
+
+    planes = np.ascontiguousarray(mask if mask.ndim == 3 else mask[None])
+    nz, ny, nx = planes.shape
+    progress.begin(3 * nz, what)
+    counts = np.zeros((nz, ny), np.int64)
+    for z in range(nz if nx else 0):
+        count_runs(planes[z], value, counts[z])
+        progress.advance()
+    first = np.concatenate([[0], np.cumsum(counts)])
+    n = int(first[-1])
+    starts, ends = np.empty(n, np.int32), np.empty(n, np.int32)
+    parent = np.empty(n, np.int32 if n < 2**31 else np.int64)
+    for z in range(nz):
+        join_runs(planes[z], value, z * ny, first, starts, ends, parent)
+        progress.advance()
+    sizes, open_ended = np.zeros(n, np.int64), np.zeros(n, bool)
+    for z in range(nz):
+        at_face = mask.ndim == 3 and z in (0, nz - 1)
+        size_runs(first, z * ny, ny, at_face, nx, starts, ends, parent, sizes, open_ended)
+        progress.advance()
+
+    def paint(target: NDArray[np.bool_], wanted: Any) -> None:
+        for z, plane in enumerate(target if target.ndim == 3 else target[None]):
+            paint_runs(plane, not value, first, z * ny, starts, ends, parent, wanted)
+
+    return sizes, open_ended, paint
 
 
 def _farther(
-    mask: NDArray[np.bool_], radius: float, spacing: tuple[float, ...] | None
+    mask: NDArray[np.bool_],
+    radius: float,
+    spacing: tuple[float, ...] | None,
+    progress: Progress,
 ) -> NDArray[np.bool_]:
     """Voxels of the mask whose distance to the background is above the radius."""
-    import edt
-
-    squared = edt.edtsq(mask, anisotropy=spacing or (1.0,) * mask.ndim, black_border=False)
+    squared = squared_distance(mask, spacing, progress)
     # sums of squares of decimal edges differ in their last bits from the radius squared
-    farther: NDArray[np.bool_] = squared > radius**2 * (1 + 1e-6)
+    farther: NDArray[np.bool_] = squared > np.float32(radius**2 * (1 + 1e-6))
     return farther
-
-
-def _components(mask: NDArray[np.bool_]) -> tuple[NDArray[Any], int]:
-    """Components joined by faces, numbered from 1, and how many there are."""
-    import cc3d
-
-    faces = 4 if mask.ndim == 2 else 6
-    labels, n = cc3d.connected_components(
-        np.ascontiguousarray(mask), connectivity=faces, return_N=True
-    )
-    return labels, int(n)

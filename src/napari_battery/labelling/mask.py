@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from napari_battery.errors import InputError
+from napari_battery.labelling.depth import smoothed_distance
 from napari_battery.labelling.settings import LabelSettings
+from napari_battery.labelling.thresholds import threshold_levels
 from napari_battery.lengths import in_voxels, spacing_voxels
+from napari_battery.progress import SILENT, Progress
 from napari_battery.volume import Volume
 
 __all__ = [
@@ -19,16 +23,14 @@ __all__ = [
     "threshold_value",
 ]
 
-_BINS = 4096
-_PART = 2**18
+_PART = 2**21
 
 
 def threshold_value(image: Volume, settings: LabelSettings = LabelSettings()) -> float:  # noqa: B008
     """Grey level that parts particles from the rest.
 
-    Otsu's method on the unsmoothed grey levels of the image's region: exact for 8- and
-    16-bit images, with 4,096 bins for others. NaN and infinite voxels are left out. The
-    value lies midway between the two grey levels it parts.
+    From the unsmoothed grey levels of the image's region, NaN and infinite voxels left out;
+    see `napari_battery.labelling.thresholds`.
 
     Parameters
     ----------
@@ -47,39 +49,19 @@ def threshold_value(image: Volume, settings: LabelSettings = LabelSettings()) ->
     InputError
         If the image has one grey level only or no finite one, or a manual threshold is
         wanted but not given.
-
-    References
-    ----------
-    Otsu, "A threshold selection method from gray-level histograms" (1979).
     """
     if settings.threshold == "manual":
         if settings.manual_threshold is None:
             raise InputError("The threshold is manual, but no grey level is given: give one.")
         return settings.manual_threshold
-    if settings.threshold != "otsu":
-        from napari_battery.labelling.thresholds import threshold_levels
-
-        return threshold_levels(image, settings.threshold)[0]
-    values, counts = _histogram(image)
-    if len(values) < 2:
-        raise InputError(
-            f"“{image.name}” has the one grey level {values[0]:g} everywhere; "
-            "a threshold needs an image with contrast."
-        )
-    below = np.cumsum(counts)
-    weighted = np.cumsum(counts * values)
-    above = below[-1] - below
-    with np.errstate(invalid="ignore", divide="ignore"):
-        apart = weighted / below - (weighted[-1] - weighted) / above
-        between = (below * above * apart**2)[:-1]
-    split = int(np.argmax(between))
-    return float((values[split] + values[split + 1]) / 2)
+    return threshold_levels(image, settings.threshold)[0]
 
 
 def foreground_mask(
     image: Volume,
     threshold: float,
     settings: LabelSettings = LabelSettings(),  # noqa: B008
+    progress: Progress = SILENT,
 ) -> NDArray[np.bool_]:
     """Denoise, and mark what lies beyond the threshold, within the image's region.
 
@@ -91,6 +73,8 @@ def foreground_mask(
         From `threshold_value`.
     settings : LabelSettings
         Uses `denoise`, `denoise_size` and `particles`.
+    progress : Progress
+        Advanced per plane; cancels in between.
 
     Returns
     -------
@@ -98,15 +82,27 @@ def foreground_mask(
         True in particles; False at NaN voxels and outside the region.
     """
     settings = in_voxels(settings, image)
-    grey, finite = _finite_grey(image)
-    grey = _denoised(grey, settings, spacing_voxels(image))
-    mask: NDArray[np.bool_] = (
-        grey > threshold if settings.particles == "brighter" else (grey < threshold)
-    )
-    if finite is not None:
-        mask &= finite
-    if image.region is not None:
-        mask &= np.asarray(image.region, bool)
+    grey = np.asarray(image.data)
+    mean = _finite_mean(grey)
+    mask = np.empty(image.shape, bool)
+    planes = grey if image.ndim == 3 else grey[None]
+    out = mask if image.ndim == 3 else mask[None]
+
+    def read(k: int) -> NDArray[Any]:
+        plane: NDArray[Any] = planes[k]
+        if mean is not None:
+            plane = np.where(np.isfinite(plane), plane, plane.dtype.type(mean))
+        return plane.view(np.uint8) if plane.dtype == np.bool_ else plane
+
+    beyond = np.greater if settings.particles == "brighter" else np.less
+    progress.begin(len(planes), "Finding the particles' mask")
+    for k, plane in enumerate(_denoised(read, planes, settings, spacing_voxels(image))):
+        beyond(plane, threshold, out=out[k])
+        if mean is not None:
+            out[k] &= np.isfinite(planes[k])
+        if image.region is not None:
+            out[k] &= np.asarray(image.region if image.ndim == 2 else image.region[k], bool)
+        progress.advance()
     return mask
 
 
@@ -115,6 +111,7 @@ def clean_mask(
     settings: LabelSettings = LabelSettings(),  # noqa: B008
     region: NDArray[np.bool_] | None = None,
     spacing: tuple[float, ...] | None = None,
+    progress: Progress = SILENT,
 ) -> NDArray[np.bool_]:
     """Close gaps, fill enclosed holes, open, and remove small islands (joined by faces).
 
@@ -129,6 +126,8 @@ def clean_mask(
         Nothing is filled outside it.
     spacing : tuple of float, optional
         Voxel edges in units of the shortest, see `spacing_voxels`; cubes otherwise.
+    progress : Progress
+        Advanced per plane; cancels in between.
 
     Returns
     -------
@@ -138,123 +137,66 @@ def clean_mask(
 
     cleaned = mask
     if settings.closing_radius > 0:
-        cleaned = closing(cleaned, settings.closing_radius, spacing)
+        cleaned = closing(cleaned, settings.closing_radius, spacing, progress)
         if region is not None:
             cleaned &= region
     if settings.fill_holes:
-        cleaned = fill_holes(cleaned, region)
+        cleaned = fill_holes(cleaned, region, progress)
     if settings.opening_radius > 0:
-        cleaned = opening(cleaned, settings.opening_radius, spacing)
+        cleaned = opening(cleaned, settings.opening_radius, spacing, progress)
     if settings.minimum_volume > 1:
-        cleaned = remove_islands(cleaned, settings.minimum_volume)
+        cleaned = remove_islands(cleaned, settings.minimum_volume, progress)
     return cleaned.copy() if cleaned is mask else cleaned
 
 
-def smoothed_distance(
-    mask: NDArray[np.bool_],
-    settings: LabelSettings = LabelSettings(),  # noqa: B008
-    spacing: tuple[float, ...] | None = None,
-) -> NDArray[np.float32]:
-    """Depth of each voxel below the mask's surface, smoothed.
-
-    The faces of the volume count as inside, so that cut particles are not parted there.
-
-    Parameters
-    ----------
-    mask : bool array
-        2-D or 3-D.
-    settings : LabelSettings
-        Uses `distance_smoothing`.
-    spacing : tuple of float, optional
-        Voxel edges in units of the shortest, see `spacing_voxels`; cubes otherwise.
-
-    Returns
-    -------
-    float32 array
-        Depth in voxels (shortest edges).
-    """
-    import edt
-    from scipy import ndimage
-
-    spacing = spacing or (1.0,) * mask.ndim
-    distance: NDArray[np.float32] = edt.edt(
-        np.ascontiguousarray(mask),
-        anisotropy=spacing,
-        black_border=False,
-    )
-    # A volume without background has no surface; edt then answers infinity.
-    distance[~np.isfinite(distance)] = float(max(mask.shape))
-    if settings.distance_smoothing > 0:
-        sigmas = [settings.distance_smoothing / edge for edge in spacing]
-        distance = ndimage.gaussian_filter(distance, sigmas, truncate=3, mode="nearest")
-    return distance
-
-
-def _histogram(image: Volume) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-    """Occurring grey levels (or bin centres) and how often each occurs, in the region."""
-    grey = np.asarray(image.data)
-    flat = grey.ravel() if image.region is None else grey[np.asarray(image.region, bool)]
-    if flat.dtype == bool:
-        flat = flat.view(np.uint8)
-    if flat.dtype.kind in "ui" and flat.dtype.itemsize <= 2:
-        low = int(np.iinfo(flat.dtype).min)
-        n_levels = int(np.iinfo(flat.dtype).max) - low + 1
-        counts = np.zeros(n_levels, np.int64)
-        if (
-            low == 0 and flat.dtype.isnative
-        ):  # without the GIL, so that a window stays alive meanwhile
-            from napari_battery.labelling._flood import count_levels
-
-            count_levels(flat, counts)
-            counts[0] = flat.size - counts.sum()
-        else:  # in parts: bincount widens its input to eight bytes per voxel
-            for start in range(0, flat.size, _PART):
-                part = flat[start : start + _PART].astype(np.intp)
-                counts += np.bincount(part - low, minlength=n_levels)
-        values = np.arange(n_levels, dtype=float) + low
-    else:
-        finite = flat[np.isfinite(flat)] if flat.dtype.kind == "f" else flat
-        if finite.size == 0 or finite.min() == finite.max():
-            values, counts = finite[:1].astype(float), np.array([finite.size])[: finite.size]
-        else:
-            counts, edges = np.histogram(finite, bins=_BINS)
-            values = (edges[:-1] + edges[1:]) / 2
-    seen = counts > 0
-    if not seen.any():
-        where = "" if image.region is None else " inside its region"
-        raise InputError(f"“{image.name}” has no voxel with a grey level{where}.")
-    return values[seen], counts[seen].astype(float)
-
-
-def _finite_grey(image: Volume) -> tuple[NDArray[Any], NDArray[np.bool_] | None]:
-    """Grey levels with NaN and infinity made the mean, and where they were not; None if nowhere."""
-    grey = np.asarray(image.data)
+def _finite_mean(grey: NDArray[Any]) -> float | None:
+    """Mean of the finite grey levels, to stand for the others; None where all are finite."""
     if grey.dtype.kind != "f":
-        return grey, None
-    finite = np.isfinite(grey)
-    if finite.all():
-        return grey, None
-    mean = grey.mean(where=finite, dtype=float) if finite.any() else 0.0
-    return np.where(finite, grey, grey.dtype.type(mean)), finite
+        return None
+    total, n = 0.0, 0
+    for plane in grey:
+        finite = np.isfinite(plane)
+        total += float(plane.sum(where=finite, dtype=float))
+        n += int(np.count_nonzero(finite))
+    return None if n == grey.size else total / max(n, 1)
 
 
 def _denoised(
-    grey: NDArray[Any], settings: LabelSettings, spacing: tuple[float, ...]
-) -> NDArray[Any]:
+    read: Callable[[int], NDArray[Any]],
+    planes: NDArray[Any],
+    settings: LabelSettings,
+    spacing: tuple[float, ...],
+) -> Iterator[NDArray[Any]]:
+    """Planes, smoothed as the settings say."""
+    shape = planes.shape
+    edges = (1.0, *spacing)[-3:]
+    if settings.denoise == "gaussian":
+        from napari_battery.labelling._smooth import smoothed_planes
+
+        sigmas = tuple(settings.denoise_size / edge for edge in edges)
+        # float32 holds 8- and 16-bit levels exactly; wider ones need float64
+        narrow = planes.dtype.itemsize <= 2 or planes.dtype == np.float32
+        flat = len(spacing) == 2
+        return smoothed_planes(
+            read, shape, (0.0, *sigmas[1:]) if flat else sigmas, "reflect",
+            np.float32 if narrow else np.float64,
+        )  # fmt: skip
+    if settings.denoise == "median":
+        radii = [max(round(settings.denoise_size / edge), 0) for edge in edges]
+        if len(spacing) == 2:
+            radii[0] = 0
+        return _median_planes(read, shape, radii)
+    return (read(k) for k in range(len(planes)))
+
+
+def _median_planes(
+    read: Callable[[int], NDArray[Any]], shape: tuple[int, ...], radii: list[int]
+) -> Iterator[NDArray[Any]]:
     from scipy import ndimage
 
-    if grey.dtype == bool:
-        grey = grey.view(np.uint8)
-    if settings.denoise == "gaussian":
-        sigmas = [settings.denoise_size / edge for edge in spacing]
-        # float32 holds 8- and 16-bit levels exactly; wider ones need float64.
-        output = np.float32 if grey.dtype.itemsize <= 2 else np.float64
-        if grey.dtype == np.float32:
-            output = np.float32
-        smooth: NDArray[Any] = ndimage.gaussian_filter(grey, sigmas, output=output, truncate=3)
-        return smooth
-    if settings.denoise == "median":
-        sizes = [2 * max(round(settings.denoise_size / edge), 0) + 1 for edge in spacing]
-        median: NDArray[Any] = ndimage.median_filter(grey, sizes)
-        return median
-    return grey
+    step = max(1, _PART // (shape[1] * shape[2]))
+    for start in range(0, shape[0], step):
+        low, high = max(start - radii[0], 0), min(start + step + radii[0], shape[0])
+        part = np.stack([read(k) for k in range(low, high)])
+        median = ndimage.median_filter(part, [2 * radius + 1 for radius in radii])
+        yield from median[start - low : start - low + step]

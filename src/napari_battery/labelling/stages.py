@@ -12,15 +12,16 @@ from numpy.typing import NDArray
 
 from napari_battery.errors import InputError
 from napari_battery.labelling.cut import without_cut
+from napari_battery.labelling.depth import depth_map
+from napari_battery.labelling.markers import apart_peaks, deep_peaks
 from napari_battery.labelling.mask import (
     clean_mask,
     foreground_mask,
-    smoothed_distance,
     threshold_value,
 )
 from napari_battery.labelling.phase_mask import phase_mask
 from napari_battery.labelling.settings import LabelSettings
-from napari_battery.labelling.watershed import find_markers, watershed
+from napari_battery.labelling.watershed import grow, marked, unlabelled
 from napari_battery.lengths import in_voxels, spacing_voxels
 from napari_battery.progress import SILENT, Progress
 from napari_battery.provenance import provenance
@@ -131,7 +132,7 @@ class Stages:
             if mask_given is not None:
                 return phase_mask(mask_given, image, self.phase, progress)
             assert threshold is not None
-            return foreground_mask(image, threshold, settings)
+            return foreground_mask(image, threshold, settings, progress)
 
         smoothing = None if self.mask else (settings.denoise, settings.denoise_size)
         key: Any = (self._box and image.shape, threshold, smoothing, settings.particles)
@@ -143,17 +144,33 @@ class Stages:
             settings.opening_radius,
             settings.minimum_volume,
         )
-        cleaned = self._step("cleaned", key, lambda: clean_mask(mask, settings, region, spacing))
+        cleaned = self._step(
+            "cleaned", key, lambda: clean_mask(mask, settings, region, spacing, progress)
+        )
+        if not self._keep:
+            del mask
         key = (key, settings.distance_smoothing)
-        distance = self._step(
-            "distance", key, lambda: smoothed_distance(cleaned, settings, spacing)
+        depths = self._step(
+            "distance", key, lambda: depth_map(cleaned, settings, spacing, progress)
         )
-        key = (key, settings.markers, settings.marker_depth, settings.marker_distance)
-        markers = self._step(
-            "markers", key, lambda: find_markers(distance, cleaned, settings.marker_depth, progress)
-        )
+        if not self._keep:
+            del cleaned
+        by_depth = settings.markers == "h-maxima"
+        key = (key, by_depth, settings.marker_depth if by_depth else settings.marker_distance)
+
+        def found_markers() -> NDArray[np.int64]:
+            if by_depth:
+                return deep_peaks(depths, settings.marker_depth, progress)
+            return apart_peaks(depths, settings.marker_distance, spacing, progress)
+
+        places = self._step("markers", key, found_markers)
         key = (key, settings.compactness)
-        labels = self._step("grown", key, lambda: watershed(distance, markers, cleaned, progress))
+
+        def grown() -> NDArray[np.int32]:
+            numbers = np.arange(1, len(places) + 1, dtype=np.int32)
+            return grow(unlabelled(depths), places, numbers, progress)
+
+        labels = self._step("grown", key, grown)
         if settings.drop_border:
             labels = without_cut(labels, region)
         self._kept["labels"] = (None, labels)
@@ -174,6 +191,10 @@ class Stages:
             If nothing was run yet.
         """
         data = self._kept[name][1]
+        if name == "distance":
+            data = data.distance()
+        elif name == "markers":
+            data = marked(self._kept["distance"][1], data)
         if name in ("mask", "cleaned"):
             data = data.view(np.uint8)
         return self._placed(data, f"{self.image.name} {STAGES[name].lower()}")

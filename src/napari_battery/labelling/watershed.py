@@ -8,11 +8,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from napari_battery.errors import InputError
+from napari_battery.labelling.depth import DepthMap, quantised
+from napari_battery.labelling.markers import deep_peaks, places_of, steps_to_neighbours
 from napari_battery.progress import SILENT, Progress
 
-__all__ = ["find_markers", "watershed"]
+__all__ = ["find_markers", "grow", "marked", "unlabelled", "watershed"]
 
-_LEVELS_PER_VOXEL = 100
 _CHUNK = 2_000_000
 
 
@@ -34,35 +35,22 @@ def find_markers(
         How far, in voxels, the map must fall from a peak before a higher peak is
         reached (h-maxima). Steps of 0.01 voxel, coarser above depths of 650 voxels.
     progress : Progress
-        Advanced per two million voxels; cancels in between.
+        Advanced within; cancels in between.
 
     Returns
     -------
     int32 array
         0, and 1 … n at the markers' voxels, numbered by z, y, x.
     """
-    from napari_battery.labelling._flood import count_levels, peaks, sort_levels
+    depths = quantised(distance, mask)
+    return marked(depths, deep_peaks(depths, depth, progress))
 
-    levels, per_voxel = _levels(distance, mask)
-    flat = levels.ravel()
-    index = _index_type(flat.size)
-    counts = np.zeros(65536, np.int64)
-    count_levels(flat, counts)
-    order = np.empty(int(counts.sum()), index)
-    starts = np.cumsum(counts[::-1])[::-1] - counts
-    sort_levels(flat, starts, order)
-    parent = np.full(flat.size, -1, index)
-    is_peak = np.zeros(flat.size, bool)
-    strides = _strides(levels)
-    level_depth = max(1, round(depth * per_voxel))
-    progress.begin(-(-order.size // _CHUNK), "Finding markers")
-    for start in range(0, order.size, _CHUNK):
-        stop = min(start + _CHUNK, order.size)
-        peaks(flat, order, start, stop, strides, parent, level_depth, is_peak)
-        progress.advance()
-    found = is_peak.reshape(levels.shape)[(slice(1, -1),) * levels.ndim]
-    markers = np.zeros(found.shape, np.int32)
-    markers[found] = np.arange(1, np.count_nonzero(found) + 1)
+
+def marked(depths: DepthMap, places: NDArray[np.int64]) -> NDArray[np.int32]:
+    """Markers as a volume: 1 … n at these places of the padded map, 0 elsewhere."""
+    markers = np.zeros(depths.inner.shape, np.int32)
+    at = np.unravel_index(places, depths.levels.shape)
+    markers[tuple(index - 1 for index in at)] = np.arange(1, len(places) + 1)
     return markers
 
 
@@ -75,7 +63,8 @@ def watershed(
     """Grow markers downhill on the distance map until they meet.
 
     The same labels as ``skimage.segmentation.watershed(-levels, markers, mask=mask)`` on
-    the map in steps of 0.01 voxel, in a fraction of the time and memory.
+    the map in steps of 0.01 voxel, in a fraction of the time and memory. Markers of equal
+    height, which scikit-image takes in no stated order, begin in z, y, x order.
 
     Parameters
     ----------
@@ -98,55 +87,63 @@ def watershed(
     InputError
         If a marker's number does not fit int32.
     """
-    from napari_battery.labelling._flood import flood, start_flood
-
     if markers.size and int(markers.max()) > np.iinfo(np.int32).max:
         raise InputError(
             f"Marker {int(markers.max())} is too large a number; the largest is "
             f"{np.iinfo(np.int32).max}. Renumber the markers."
         )
-    levels, _ = _levels(distance, mask)
-    inner = (slice(1, -1),) * levels.ndim
-    padded = np.negative(levels, dtype=np.int32)
-    for row, row_markers in zip(padded[inner], markers, strict=True):
-        row[:] = np.where((row < 0) & (row_markers > 0), row_markers, row)
-    flat, labels = levels.ravel(), padded.ravel()
-    index = _index_type(flat.size)
-    following = np.empty(flat.size, index)
-    top, size = int(flat.max(initial=0)), int(np.count_nonzero(flat))
-    first, last = np.full(top + 1, -1, index), np.full(top + 1, -1, index)
-    start_flood(flat, np.flatnonzero(labels > 0), following, first, last)
-    strides = _strides(levels)
-    del flat, levels
+    places, numbers = places_of(markers)
+    # the levels are not kept: the flood holds them in the labels' own memory
+    return grow(unlabelled(quantised(distance, mask)), places, numbers, progress)
+
+
+def unlabelled(depths: DepthMap) -> NDArray[np.int32]:
+    """What `grow` begins with: the negative levels, in memory that becomes the labels'."""
+    return np.negative(depths.levels, dtype=np.int32)
+
+
+def grow(
+    padded: NDArray[np.int32],
+    places: NDArray[np.int64],
+    numbers: NDArray[np.int32],
+    progress: Progress = SILENT,
+) -> NDArray[np.int32]:
+    """Grow markers downhill.
+
+    Parameters
+    ----------
+    padded : int32 array
+        From `unlabelled`; used up.
+    places : (n,) int64 array
+        Where in it the markers' voxels are, as flat indices.
+    numbers : (n,) int32 array
+        Their labels.
+    progress : Progress
+        Advanced per two million voxels; cancels in between.
+
+    Returns
+    -------
+    int32 array
+        Labels, without the border, in the same memory.
+    """
+    from napari_battery.labelling._flood import count_levels, flood, start_flood, without_border
+
+    flat = padded.ravel()
+    counts = np.zeros(1 - int(flat.min(initial=0)), np.int64)
+    count_levels(flat, counts)
+    size = int(counts.sum())
+    order = np.empty(size, np.int32 if flat.size < 2**31 else np.int64)
+    head = np.cumsum(counts) - counts
+    tail = head.copy()
+    start_flood(flat, places, numbers, order, tail)
+    strides = steps_to_neighbours(padded)
+    level = len(counts) - 1
     progress.begin(-(-size // _CHUNK), "Growing particles")
-    while top > 0:
-        top = int(flood(labels, strides, following, first, last, top, _CHUNK))
+    while level > 0:
+        level = int(flood(flat, order, head, tail, strides, level, _CHUNK))
         progress.advance()
-    del following
-    # Voxels that no marker reached still hold their levels.
-    return np.maximum(padded[inner], 0)
-
-
-def _levels(
-    distance: NDArray[np.float32], mask: NDArray[np.bool_]
-) -> tuple[NDArray[np.uint16], float]:
-    """Distance as integers from 1 inside and 0 outside, with a border of 0; levels per voxel."""
-    deepest = float(distance.max(initial=0.0, where=mask))
-    per_voxel = min(_LEVELS_PER_VOXEL, 65_000 / max(deepest, 1e-6))
-    levels = np.zeros(tuple(n + 2 for n in distance.shape), np.uint16)
-    inner = levels[(slice(1, -1),) * levels.ndim]
-    # Slice by slice: no whole-volume float temporaries.
-    for k in range(len(distance)):
-        row = np.rint(np.maximum(distance[k], 0) * np.float32(per_voxel)).astype(np.uint16)
-        inner[k] = np.where(mask[k], row + 1, 0)
-    return levels, per_voxel
-
-
-def _index_type(size: int) -> type[np.int32] | type[np.int64]:
-    return np.int32 if size < 2**31 else np.int64
-
-
-def _strides(levels: NDArray[Any]) -> NDArray[np.int64]:
-    """Steps to the face neighbours: back along z, y, x, then forward along x, y, z."""
-    steps = [stride // levels.itemsize for stride in levels.strides]
-    return np.array([-s for s in steps] + steps[::-1], np.int64)
+    del order
+    shape = tuple(n - 2 for n in padded.shape)
+    rows = np.arange(flat.size // padded.shape[-1]).reshape(padded.shape[:-1])
+    without_border(flat, rows[(slice(1, -1),) * rows.ndim].ravel(), shape[-1])
+    return flat[: int(np.prod(shape))].reshape(shape)
