@@ -225,7 +225,7 @@ def test_provenance_counts_corrections(session: Session, layer: Labels) -> None:
     note = layer.metadata[KEY]["made"]["hand_corrections"]
     assert note["merged"] == 2
     assert note["painted"] == 1
-    assert note["acts"] == ["Merge 100000 into 7", "Merge 3 into 7", "Paint 9"]
+    assert note["acts"] == ["Merge 100000 into 7", "Merge 3 into 7", "Painted 9"]
     history.undo()
     history.undo()
     assert layer.metadata[KEY]["made"]["hand_corrections"]["merged"] == 1

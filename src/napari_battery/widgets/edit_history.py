@@ -27,7 +27,7 @@ class Act:
     """One step to undo."""
 
     what: str
-    """In words: "Merge 3 and 7 into 7"."""
+    """In words: "Merged 3 and 7 into 7"."""
     kind: str
     """What it counts as in the layer's provenance: "merged", "painted", …"""
     patches: Sequence[Patch]
@@ -207,7 +207,7 @@ class EditHistory:
             if isinstance(layer.data, np.ndarray):
                 patch.write(layer.data)
         labels = sorted(frozenset[int]().union(*(patch.gained for patch in patches)))
-        what = f"Paint {', '.join(map(str, labels))}" if labels else "Erase"
+        what = f"Painted {', '.join(map(str, labels))}" if labels else "Erased voxels"
         self._napari_has_strokes = True
         self._push(Act(what, "painted", patches, by_napari=True))
         self._note(patches, layer.data)

@@ -15,7 +15,7 @@ from napari_battery.widgets.going import bounding_boxes
 from napari_battery.widgets.layers import KEY
 from napari_battery.widgets.session import Session
 
-__all__ = ["NAME", "PICK_COLOURS", "Highlight", "warm_up"]
+__all__ = ["NAME", "PICK_COLOURS", "Highlight", "add_quietly", "warm_up"]
 
 NAME = "Picked particles"
 
@@ -105,7 +105,7 @@ class Highlight:
                 **changes,
             )
             layer.events.visible.connect(self._switched)
-            _add_quietly(session.viewer, layer)
+            add_quietly(session.viewer, layer)
         # each change is sliced anew: let it be while the view is small
         grows = np.prod(data.shape) >= np.prod(layer.data.shape)
         names = list(changes) if grows else list(reversed(changes))
@@ -218,7 +218,7 @@ def _same(name: str, a: Any, b: Any) -> bool:
     return a is b or (name != "data" and np.array_equal(a, b))
 
 
-def _add_quietly(viewer: Any, layer: Labels) -> None:
+def add_quietly(viewer: Any, layer: Any) -> None:
     """Add a layer and leave the selected and the active layer as they are."""
     selected, active = set(viewer.layers.selection), viewer.layers.selection.active
     viewer.layers.append(layer)

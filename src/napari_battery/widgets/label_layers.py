@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from napari_battery.widgets.layers import is_overlay
 from napari_battery.widgets.session import Analysis, Session
 
-__all__ = ["label_at", "layers_to_click", "shows_labels_of"]
+__all__ = ["label_at", "layers_to_click", "shows_labels_of", "voxel_of"]
 
 
 def shows_labels_of(layer: Any, labels: Labels | None) -> bool:
@@ -99,19 +99,56 @@ def label_at(
         if (index < 0).any() or (index >= data.shape).any():
             return None
         return int(np.asarray(data[tuple(index)]))
-    ahead = np.asarray(position, dtype=np.float64) + np.asarray(view_direction)
-    ray = np.asarray(layer.world_to_data(ahead)) - place
-    points = _points_in_box(place + 0.5, ray / np.linalg.norm(ray), np.array(data.shape))
-    if not len(points):
+    voxels = _voxels_on_ray(layer, position, view_direction)
+    if not len(voxels):
         return None
-    points = points[_unclipped(layer, points - 0.5)]
-    met = data[tuple(np.minimum(points.astype(int), np.array(data.shape) - 1).T)]
+    met = data[tuple(voxels.T)]
     labels, first = np.unique(met, return_index=True)
     for label in labels[np.argsort(first)]:
         colour = layer.get_color(int(label))  # None for the background
         if colour is not None and colour[3] > 0:
             return int(label)
     return 0
+
+
+def voxel_of(
+    layer: Labels,
+    label: int,
+    position: Sequence[float],
+    view_direction: NDArray[np.float64] | None,
+    dims_displayed: Sequence[int],
+) -> tuple[int, ...] | None:
+    """Voxel of a particle under a position; None where it is not under it.
+
+    In a slice it is the voxel there. In 3-D it is the one halfway through the particle, where
+    the ray first passes it. Parameters are those of `label_at`; the data are in memory.
+    """
+    data = layer.data
+    if len(dims_displayed) == 3 and layer.ndim == 3 and view_direction is not None:
+        voxels = _voxels_on_ray(layer, position, view_direction)
+        hits = np.flatnonzero(data[tuple(voxels.T)] == label)
+        if not hits.size:
+            return None
+        through = hits[: np.flatnonzero(np.diff(hits, append=hits[-1] + 2) > 1)[0] + 1]
+        return tuple(voxels[through[len(through) // 2]].tolist())
+    index = np.floor(np.asarray(layer.world_to_data(position)) + 0.5).astype(int)
+    if (index < 0).any() or (index >= data.shape).any() or data[tuple(index)] != label:
+        return None
+    return tuple(index.tolist())
+
+
+def _voxels_on_ray(
+    layer: Labels, position: Sequence[float], view_direction: NDArray[np.float64]
+) -> NDArray[np.int64]:
+    """Voxels that a ray passes and that are shown, the nearest first; some more than once."""
+    place = np.asarray(layer.world_to_data(position), dtype=np.float64)
+    ahead = np.asarray(position, dtype=np.float64) + np.asarray(view_direction)
+    ray = np.asarray(layer.world_to_data(ahead)) - place
+    shape = np.array(layer.data.shape)
+    points = _points_in_box(place + 0.5, ray / np.linalg.norm(ray), shape)
+    points = points[_unclipped(layer, points - 0.5)]
+    voxels: NDArray[np.int64] = np.minimum(points.astype(np.int64), shape - 1)
+    return voxels
 
 
 def _points_in_box(
