@@ -161,10 +161,19 @@ def convert_dtype(
     return replace(result, metadata={**metadata, "made": made})
 
 
-def grey_limits(volume: Volume) -> tuple[float, float]:
+def grey_limits(
+    volume: Volume, percentiles: tuple[float, float] = (0.1, 99.9)
+) -> tuple[float, float]:
     """Grey levels that all but 0.1 % of the voxels exceed, and that only 0.1 % exceed.
 
-    Taken from about four million voxels of evenly spaced slices.
+    Taken from about four million voxels of evenly spaced slices, of its region if it has one.
+
+    Parameters
+    ----------
+    volume : Volume
+        An image.
+    percentiles : tuple of float
+        Other shares, in percent of the voxels that lie below.
 
     Raises
     ------
@@ -175,9 +184,12 @@ def grey_limits(volume: Volume) -> tuple[float, float]:
     rows = range(0, volume.shape[0], max(1, min(every, volume.shape[0] // 16)))
     thin = max(1, every // rows.step)
     sample = [np.asarray(volume.data[i]).ravel()[::thin] for i in rows]
+    if volume.region is not None:
+        inside = [np.asarray(volume.region[i], bool).ravel()[::thin] for i in rows]
+        sample = [part[there] for part, there in zip(sample, inside, strict=True)]
     grey = np.concatenate(sample).astype(np.float64)
     grey = grey[np.isfinite(grey)]
-    low, high = np.percentile(grey, (0.1, 99.9)) if grey.size else (np.nan, np.nan)
+    low, high = np.percentile(grey, percentiles) if grey.size else (np.nan, np.nan)
     if low == high:  # rare bright or dark voxels are all there is beside one level
         low, high = float(grey.min()), float(grey.max())
     if not low < high:

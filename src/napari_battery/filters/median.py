@@ -21,7 +21,7 @@ from napari_battery.io.lazy import Window
 from napari_battery.settings import LENGTH, Settings, length_unit, setting
 from napari_battery.volume import Volume
 
-__all__ = ["MEDIAN", "MedianSettings"]
+__all__ = ["MEDIAN", "MedianSettings", "box_median"]
 
 
 class MedianSettings(Settings):
@@ -39,20 +39,40 @@ def _median(image: Volume, settings: MedianSettings, _: Findings) -> BlockStep:
     source = image.dtype
 
     def run(grey: NDArray[Any], _: Window) -> NDArray[Any]:
-        gone = missing(grey)
-        levels, bits = _levels(grey, source)
-        if gone is None:
-            middle = math.prod(2 * r + 1 for r in reach) // 2
-            return _greys(_ranked(levels, reach, bits, middle), grey.dtype, source)
-        there = _count_boxes(~gone, reach)
-        # of an even number of voxels the mean of the two in the middle, as numpy.nanmedian
-        low = _ranked(levels, reach, bits, (np.maximum(there, 1) - 1) // 2)
-        high = _ranked(levels, reach, bits, there // 2)
-        even = there % 2 == 0
-        below, above = (_greys(part, grey.dtype, source) for part in (low, high))
-        return np.where(even, below + (above - below) / 2, below).astype(grey.dtype)
+        return box_median(grey, reach, source)
 
     return BlockStep(run, reach, working_dtype(image.dtype))
+
+
+def box_median(grey: NDArray[Any], reach: tuple[int, ...], source: np.dtype[Any]) -> NDArray[Any]:
+    """Median of the box around each voxel; missing voxels (NaN) are left out.
+
+    Parameters
+    ----------
+    grey : float32 or float64 array
+        2-D or 3-D, with a margin of `reach`.
+    reach : tuple of int
+        Radii of the box.
+    source : dtype
+        A type that holds all the grey levels; short integers are fast.
+
+    Returns
+    -------
+    array
+        Without the margin. Of an even number of voxels the mean of the two in the middle;
+        NaN where the whole box is missing.
+    """
+    gone = missing(grey)
+    levels, bits = _levels(grey, source)
+    if gone is None:
+        middle = math.prod(2 * r + 1 for r in reach) // 2
+        return _greys(_ranked(levels, reach, bits, middle), grey.dtype, source)
+    there = _count_boxes(~gone, reach)
+    low = _ranked(levels, reach, bits, (np.maximum(there, 1) - 1) // 2)
+    high = _ranked(levels, reach, bits, there // 2)
+    below, above = (_greys(part, grey.dtype, source) for part in (low, high))
+    half = grey.dtype.type(2)
+    return np.where(there % 2 == 0, below + (above - below) / half, below)
 
 
 def _levels(grey: NDArray[Any], source: np.dtype[Any]) -> tuple[NDArray[Any], int]:
@@ -66,13 +86,15 @@ def _levels(grey: NDArray[Any], source: np.dtype[Any]) -> tuple[NDArray[Any], in
     # floats are ordered like their bits, negative ones the other way round
     turned = pattern ^ ((pattern >> (bits - 1)) & np.iinfo(signed).max)
     unsigned: Any = turned.view(f"u{grey.dtype.itemsize}")
-    return unsigned ^ unsigned.dtype.type(1 << (bits - 1)), bits
+    flipped: NDArray[Any] = unsigned ^ unsigned.dtype.type(1 << (bits - 1))
+    return flipped, bits
 
 
 def _greys(levels: NDArray[Any], dtype: np.dtype[Any], source: np.dtype[Any]) -> NDArray[Any]:
     """Grey levels again; the inverse of `_levels`."""
     if source.kind in "iu" and source.itemsize <= 2:
-        return levels.astype(dtype) + dtype.type(np.iinfo(source).min)
+        shifted: NDArray[Any] = levels.astype(dtype) + dtype.type(np.iinfo(source).min)
+        return shifted
     bits = 8 * dtype.itemsize
     turned = (levels ^ levels.dtype.type(1 << (bits - 1))).view(f"i{dtype.itemsize}")
     pattern: Any = turned ^ ((turned >> (bits - 1)) & np.iinfo(turned.dtype).max)

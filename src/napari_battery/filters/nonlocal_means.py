@@ -8,12 +8,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from napari_battery.blocks import BlockStep
-from napari_battery.errors import InputError
 from napari_battery.filters.filter import Filter, Findings, per_slice_setting, radii, working_dtype
-from napari_battery.filters.noise import estimate_noise
+from napari_battery.filters.noise import find_noise, noise_setting
 from napari_battery.filters.similar import similar_mean
 from napari_battery.io.lazy import Window
-from napari_battery.progress import Progress
 from napari_battery.settings import LENGTH, Settings, length_unit, setting
 from napari_battery.volume import Volume
 
@@ -29,28 +27,15 @@ class NonLocalMeansSettings(Settings):
     strength: float = setting(
         0.8, "Filter parameter h over the noise's standard deviation.", gt=0, le=10, step=0.1
     )
-    noise: float | None = setting(
-        None, "Standard deviation of the noise; empty: measured.", unit="grey level", gt=0
-    )
+    noise: float | None = noise_setting()
     patch_radius: float = setting(
-        1.0, "How far the surroundings that are compared reach.", unit=LENGTH, gt=0, le=5, step=1
+        2.0, "How far the surroundings that are compared reach.", unit=LENGTH, gt=0, le=5, step=1
     )
     search_distance: float = setting(
         3.0, "How far away similar voxels are looked for.", unit=LENGTH, gt=0, le=20, step=1
     )
     per_slice: bool = per_slice_setting()
     length_unit: Literal["voxels", "um"] = length_unit()
-
-
-def find_noise(image: Volume, settings: Any, progress: Progress) -> Findings:
-    """Noise as the settings give it, or as the image shows it."""
-    sigma = settings.noise or estimate_noise(image, progress)
-    if sigma == 0:
-        raise InputError(
-            f"“{image.name}” shows no noise (most neighbours are equal), so there is nothing to "
-            "measure the filter's strength by: give the noise's standard deviation."
-        )
-    return Findings({"noise_sigma": sigma})
 
 
 def _nonlocal_means(image: Volume, settings: NonLocalMeansSettings, found: Findings) -> BlockStep:
