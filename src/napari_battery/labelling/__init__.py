@@ -18,7 +18,8 @@ from napari_battery.labelling.mask import (
     threshold_value,
 )
 from napari_battery.labelling.overlap import match_independent
-from napari_battery.labelling.propagate import PropagateSettings, Propagation, propagate_labels
+from napari_battery.labelling.propagate import Propagation, propagate_labels
+from napari_battery.labelling.propagate_settings import PropagateSettings
 from napari_battery.labelling.quality import match_labels
 from napari_battery.labelling.settings import LabelSettings
 from napari_battery.labelling.stages import STAGES, Stages

@@ -17,8 +17,8 @@ __all__ = [
     "deepest",
     "fill_runs",
     "join_runs",
-    "paint",
     "pair_runs",
+    "plant_runs",
     "sums",
     "write_runs",
 ]
@@ -389,11 +389,16 @@ def core_runs(
     core_rows[len(rows) - 1] = n
 
 
+_SEED = 1 << 17
+"""Taken from a seed's (negative) level while seeds are planted: more than any level."""
+
+
 @numba.njit(cache=True, nogil=True)
-def paint(
-    rows: Any, ny: int, starts: Any, ends: Any, index: Any, numbers: Any, mask: Any, seeds: Any
-) -> None:  # fmt: skip
-    """Write labels of runs where the mask is True.
+def plant_runs(
+    rows: Any, ny: int, starts: Any, ends: Any, index: Any, numbers: Any, padded: Any, width: int,
+    border: int, strides: Any,
+) -> tuple[Any, Any]:  # fmt: skip
+    """Number the voxels of runs that lie inside a mask; those with room to grow are listed.
 
     Parameters
     ----------
@@ -401,17 +406,54 @@ def paint(
         Runs, see `sums`.
     numbers : (m,) int32 array
         Labels.
-    mask : (nz, ny, nx) bool array
-        Where to write.
-    seeds : (nz, ny, nx) int32 array
-        Receives the labels.
+    padded : (n,) int32 array
+        Negative levels inside the mask, 0 outside, with a border of one voxel. Receives the
+        numbers of seeds that have seeds or nothing all around.
+    width : int
+        Length of a row of `padded`.
+    border : int
+        Planes before the first: 1 in 3-D, 0 in 2-D.
+    strides : (k,) int64 array
+        Steps to the neighbours of a voxel.
+
+    Returns
+    -------
+    places : (n,) int64 array
+        Seeds with an unlabelled neighbour, left as they were.
+    seeds : (n,) int32 array
+        Their labels.
     """
     for row in range(len(rows) - 1):
-        inside, line = mask[row // ny, row % ny], seeds[row // ny, row % ny]
+        first = ((row // ny + border) * (ny + 2) + row % ny + 1) * width + 1
         for k in range(rows[row], rows[row + 1]):
-            for x in range(starts[k], ends[k]):
-                if inside[x]:
-                    line[x] = numbers[index[k]]
+            for i in range(first + starts[k], first + ends[k]):
+                if padded[i] < 0:
+                    padded[i] -= _SEED
+    n = 0
+    for row in range(len(rows) - 1):
+        first = ((row // ny + border) * (ny + 2) + row % ny + 1) * width + 1
+        for k in range(rows[row], rows[row + 1]):
+            for i in range(first + starts[k], first + ends[k]):
+                if padded[i] < -_SEED:
+                    room = False
+                    for stride in strides:
+                        room |= -_SEED <= padded[i + stride] < 0
+                    if room:
+                        n += 1
+                    else:
+                        padded[i] = numbers[index[k]]
+    places, seeds = np.empty(n, np.int64), np.empty(n, np.int32)
+    n = 0
+    for row in range(len(rows) - 1):
+        first = ((row // ny + border) * (ny + 2) + row % ny + 1) * width + 1
+        for k in range(rows[row], rows[row + 1]):
+            for i in range(first + starts[k], first + ends[k]):
+                if padded[i] < -_SEED:
+                    padded[i] += _SEED
+                    places[n] = i
+                    seeds[n] = numbers[index[k]]
+                    n += 1
+    return places, seeds
 
 
 @numba.njit(cache=True, nogil=True)

@@ -49,8 +49,8 @@ class ConsistencySettings(Settings):
         title="Volume jump",
     )
     volume_limit: float = setting(
-        0.25,
-        "Largest |ln(V/V₀)| beyond the median of its state; 0.25 is +28 % or -22 %.",
+        0.3,
+        "Largest |ln(V/V₀)| beyond the median of its state; 0.3 is +35 % or -26 %.",
         gt=0,
         le=5,
         step=0.05,
@@ -61,7 +61,7 @@ class ConsistencySettings(Settings):
         title="Centre jump",
     )
     centre_limit: float = setting(
-        0.5,
+        1.0,
         "Largest shift beyond the median of its state, as a part of the particle's own radius.",
         gt=0,
         le=5,
@@ -73,7 +73,7 @@ class ConsistencySettings(Settings):
         title="Little overlap",
     )
     overlap_limit: float = setting(
-        0.2,
+        0.1,
         "Smallest intersection over union with the particle in the reference.",
         gt=0,
         le=1,

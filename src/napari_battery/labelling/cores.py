@@ -55,27 +55,32 @@ def find_cores(labels: Volume, runs: Runs, depth: float = 0.3) -> Runs:
     return Runs(runs.shape, runs.numbers, rows, starts, ends, index)
 
 
-def plant(cores: Runs, mask: NDArray[np.bool_]) -> NDArray[np.int32]:
-    """Seeds of a later state: the cores where its mask holds a particle.
+def plant(cores: Runs, padded: NDArray[np.int32]) -> tuple[NDArray[np.int64], NDArray[np.int32]]:
+    """Seed a later state: number the cores where its mask holds a particle.
 
     Parameters
     ----------
     cores : Runs
         From `find_cores`.
-    mask : bool array
-        Particles of the later state, on the same grid.
+    padded : int32 array
+        The later state's depths from `unlabelled`, on the same grid with a border of one
+        voxel. Receives the numbers of voxels that lie wholly among seeds: they have
+        nothing to grow into.
 
     Returns
     -------
-    int32 array
-        Labels at the seeds, 0 elsewhere.
+    places : (n,) int64 array
+        The other seeds, flat indices into `padded`.
+    numbers : (n,) int32 array
+        Their labels.
 
     Raises
     ------
     InputError
         If a label does not fit int32.
     """
-    from napari_battery.labelling._tracking_runs import paint
+    from napari_battery.labelling._tracking_runs import plant_runs
+    from napari_battery.labelling.markers import steps_to_neighbours
 
     top = int(cores.numbers.max(initial=0))
     if top > np.iinfo(np.int32).max:
@@ -83,9 +88,9 @@ def plant(cores: Runs, mask: NDArray[np.bool_]) -> NDArray[np.int32]:
             f"Label {top} is too large a number; the largest is {np.iinfo(np.int32).max}. "
             "Renumber the labels."
         )
-    seeds = np.zeros(mask.shape, np.int32)
-    paint(
+    places, numbers = plant_runs(
         cores.rows, cores.shape[1], cores.starts, cores.ends, cores.index,
-        cores.numbers.astype(np.int32), mask.reshape(cores.shape), seeds.reshape(cores.shape),
+        cores.numbers.astype(np.int32), padded.ravel(), padded.shape[-1],
+        int(padded.ndim == 3), steps_to_neighbours(padded),
     )  # fmt: skip
-    return seeds
+    return places, numbers

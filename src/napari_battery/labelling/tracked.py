@@ -35,7 +35,7 @@ def reference_rows(reference: Reference, state: str) -> pd.DataFrame:
     n = len(reference.runs.numbers)
     return _rows(
         reference, state, np.arange(n), reference.shapes, np.ones(n), reference.runs.numbers,
-        np.full(n, np.nan), np.full(n, "", object),
+        np.full(n, np.nan), "",
     )  # fmt: skip
 
 
@@ -45,7 +45,7 @@ def state_rows(
     runs: Runs,
     region: Any,
     other: Runs | None,
-    notes: NDArray[np.object_],
+    missing: str,
 ) -> pd.DataFrame:
     """Rows of one later state.
 
@@ -61,8 +61,8 @@ def state_rows(
         Where it was analysed.
     other : Runs, optional
         Labels found by the other method, under the reference's numbers where they match.
-    notes : (n,) object array
-        Note of each of the reference's labels, used where it is missing.
+    missing : str
+        What to note where a particle is missing.
 
     Returns
     -------
@@ -85,7 +85,7 @@ def state_rows(
         called[_find(numbers, called) < 0] = 0
         there = place >= 0
         cross_label[there], cross_iou[there] = called[place[there]], best[place[there]]
-    return _rows(reference, state, place, found, iou, cross_label, cross_iou, notes)
+    return _rows(reference, state, place, found, iou, cross_label, cross_iou, missing)
 
 
 def _find(numbers: NDArray[np.int64], wanted: NDArray[np.int64]) -> NDArray[np.int64]:
@@ -104,7 +104,7 @@ def _rows(
     iou: NDArray[np.float64],
     cross_label: NDArray[np.int64],
     cross_iou: NDArray[np.float64],
-    missing: NDArray[np.object_],
+    missing: str,
 ) -> pd.DataFrame:
     grid, before = reference.labels, reference.shapes
     there, ndim = place >= 0, reference.labels.ndim
