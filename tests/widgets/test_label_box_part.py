@@ -9,9 +9,7 @@ from pytestqt.qtbot import QtBot
 
 from napari_battery.labelling import match_labels
 from napari_battery.samples import sand
-from napari_battery.volume import Volume
 from napari_battery.widgets import label_box_part
-from napari_battery.widgets.label_box_part import count_box
 from napari_battery.widgets.label_dock import LabelDock
 from napari_battery.widgets.layers import add_volume, is_overlay
 from napari_battery.widgets.slices import camera_of
@@ -136,24 +134,6 @@ def test_a_wrong_setting_is_said_where_the_preview_would_be(
     dock.form.rows["length_unit"].set_value("um")
     dock.input.image.choose(bare)
     qtbot.waitUntil(lambda: "voxel size" in dock.box.notice.text(), timeout=20_000)
-
-
-def test_the_median_leaves_cut_particles_out() -> None:
-    data = np.zeros((20, 20, 20), np.int32)
-    data[5:8, 5:8, 5:8] = 4
-    data[0:10, 12:18, 12:18] = 9  # cut
-    count = count_box(Volume(data, voxel_size_um=(2, 2, 2)))
-    assert (count.n, count.n_whole, count.unit) == (2, 1, "µm")
-    assert count.median_diameter == pytest.approx(2 * (6 / np.pi * 27) ** (1 / 3))
-    flat = count_box(Volume(data[6]))
-    assert (flat.n, flat.unit) == (2, "voxels")
-    assert flat.median_diameter == pytest.approx(
-        np.median([(4 / np.pi * a) ** 0.5 for a in (9, 36)])
-    )
-    assert count_box(Volume(data * 0)).text() == "no particle"
-    assert "all cut" in count_box(Volume(data[:, 12:18, 12:18])).text()
-    assumed = Volume(data, voxel_size_um=(1, 1, 1), voxel_size_source="assumed 1 µm")
-    assert "assumed" in count_box(assumed).text()
 
 
 def test_particles_of_the_box_are_those_of_the_whole(viewer: ViewerModel, qtbot: QtBot) -> None:

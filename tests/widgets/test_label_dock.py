@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import gc
+import re
 import threading
 import weakref
 from typing import Any
@@ -63,7 +64,10 @@ def test_particles_get_a_layer_in_the_image_s_place(
     assert made.data.dtype == np.int32
     assert set(np.unique(made.data)) == set(range(6))
     text = dock.runner.message.text()
-    assert text.startswith("5 particles; 1 touches the border.\nComputed from the start, ")
+    first, second = text.splitlines()
+    # balls of radius 6 voxels of 0.5 µm
+    assert first.startswith("5 particles; 1 touches the border. Median diameter of the others 6")
+    assert second.startswith("Computed from the start, ")
     assert volume_from_layer(made).same_grid(volume_from_layer(stack))
     assert made.units == stack.units
     assert made.axis_labels == ("z", "y", "x")
@@ -301,14 +305,15 @@ def test_a_second_run_starts_where_settings_changed(
     assert changed(dock).startswith("Nothing to recompute")
     assert len(np.unique(viewer.layers["Particles of stack [1]"].data)) == 6
     for field, value, stage in (
+        ("drop_border", True, "particles"),
         ("marker_depth", 1.0, "markers"),
-        ("distance_smoothing", 2.0, "distance map"),
-        ("fill_holes", False, "cleaned mask"),
-        ("denoise_size", 2.0, "mask"),
+        ("distance_smoothing", 2.0, "depths"),
+        ("fill_holes", False, "Cleaned mask"),
+        ("denoise_size", 2.0, "Mask"),
     ):
         dock.form.rows[field].set_value(value)
         label(dock, qtbot)
-        assert changed(dock).startswith(f"Recomputed from: {stage},")
+        assert re.match(f"Recomputed from “.*{stage}” on, ", changed(dock), re.IGNORECASE)
         made = viewer.layers[-1].data
         fresh = label_particles(volume_from_layer(stack), dock.form.value()).data
         np.testing.assert_array_equal(made, fresh)

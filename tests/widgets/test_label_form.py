@@ -55,3 +55,19 @@ def test_a_mask_needs_no_threshold(form: LabelForm) -> None:
 
 def test_it_is_narrow(form: LabelForm) -> None:
     assert form.minimumSizeHint().width() <= 290  # within a dock of 320 px
+
+
+def test_merging_starts_with_a_ratio_that_serves(form: LabelForm) -> None:
+    assert form.form.value().merge_neck is None
+    switch = form.form.rows["merge_neck"].switch
+    assert switch is not None
+    switch.setChecked(True)
+    assert form.form.value().merge_neck == 0.9
+
+
+def test_a_setting_out_of_range_breaks_nothing(form: LabelForm) -> None:
+    form.form.rows["marker_depth"].set_value(0)
+    form.set_from_mask(True)
+    form.set_from_mask(False)
+    form.form.reset()
+    assert form.form.value() == LabelSettings()

@@ -3,16 +3,16 @@
 from __future__ import annotations
 
 import time
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import Any
 
-import numpy as np
 from napari.viewer import ViewerModel
 from qtpy.QtCore import QTimer
 from qtpy.QtWidgets import QCheckBox, QVBoxLayout, QWidget
 
 from napari_battery.errors import InputError
 from napari_battery.labelling import LabelSettings, Stages
+from napari_battery.labelling.counts import LabelCount, count_labels
 from napari_battery.progress import Progress
 from napari_battery.volume import Volume
 from napari_battery.widgets.background import Latest
@@ -21,75 +21,18 @@ from napari_battery.widgets.label_box import Box, box_around, is_inside, view_ce
 from napari_battery.widgets.label_input import LabelInput, LabelSource
 from napari_battery.widgets.label_preview import PreviewLayer
 from napari_battery.widgets.label_stages import KeptStages
+from napari_battery.widgets.label_words import about_box
 from napari_battery.widgets.listening import listen
 from napari_battery.widgets.notice import Notice
 from napari_battery.widgets.slices import camera_of
 
-__all__ = ["NAME", "BoxLabels", "BoxPart", "count_box"]
+__all__ = ["NAME", "BoxPart"]
 
 NAME = "Particles preview"
 
 _REST_MS = 350
 _VOXELS = 1_300_000
 _REMEMBERED = "label/box preview"
-
-
-@dataclass(frozen=True, eq=False)
-class BoxLabels:
-    """How many particles a box shows, and how large they are.
-
-    Parameters
-    ----------
-    n : int
-        Particles in the box, cut ones too.
-    n_whole : int
-        Those that no face of the box cuts.
-    median_diameter : float
-        Equivalent diameter of the whole ones; NaN where there is none.
-    unit : str
-        Of the diameter: "µm", which may say that it is assumed, or "voxels".
-    """
-
-    n: int
-    n_whole: int
-    median_diameter: float
-    unit: str
-
-    def text(self) -> str:
-        """One line for people."""
-        if self.n == 0:
-            return "no particle"
-        some = "1 particle" if self.n == 1 else f"{self.n:,} particles"
-        if self.n_whole == 0:
-            return f"{some}, all cut by the box"
-        diameter = f"{self.median_diameter:.3g} {self.unit}"
-        return f"{some}; median diameter of the {self.n_whole:,} whole ones {diameter}"
-
-
-def count_box(labels: Volume) -> BoxLabels:
-    """Count the labels of a box, and measure those that its faces do not cut.
-
-    Parameters
-    ----------
-    labels : Volume
-        Integer labels, 2-D or 3-D.
-    """
-    data = np.asarray(labels.data)
-    sizes = np.bincount(data.ravel())
-    sizes[:1] = 0
-    n = int(np.count_nonzero(sizes))
-    for axis in range(data.ndim):
-        for face in (0, -1):
-            if data.shape[axis] > 1:  # of a single slice every voxel is at a face
-                sizes[np.unique(data.take(face, axis=axis))] = 0
-    whole = sizes[sizes > 0]
-    edges = labels.voxel_size_um
-    volumes = whole * (1.0 if edges is None else float(np.prod(edges)))
-    per = 4 / np.pi if data.ndim == 2 else 6 / np.pi
-    diameters = (per * volumes) ** (1 / data.ndim)
-    median = float(np.median(diameters)) if len(whole) else float("nan")
-    assumed = " (voxel size assumed)" if labels.is_assumed else ""
-    return BoxLabels(n, len(whole), median, "voxels" if edges is None else f"µm{assumed}")
 
 
 class BoxPart(QWidget):
@@ -200,11 +143,12 @@ class BoxPart(QWidget):
         stages = self._stages(source, centre)
         self.notice.say("Preview: labelling a box …")
 
-        def work(progress: Progress) -> tuple[Volume, BoxLabels, float]:
+        def work(progress: Progress) -> tuple[Volume, LabelCount, float]:
             started = time.monotonic()
             labels = stages.run(settings, progress)
+            count = count_labels(labels, progress)
             labels = replace(labels, name=NAME, region=None)
-            return labels, count_box(labels), time.monotonic() - started
+            return labels, count, time.monotonic() - started
 
         self._latest.forget()  # what is being computed is no longer asked for
         self._latest.ask(work, lambda done: self._show(source, *done))
@@ -220,7 +164,7 @@ class BoxPart(QWidget):
         self._box = part[1]
         return part[2]
 
-    def _show(self, source: LabelSource, labels: Volume, count: BoxLabels, seconds: float) -> None:
+    def _show(self, source: LabelSource, labels: Volume, count: LabelCount, seconds: float) -> None:
         gone = any(layer not in self._viewer.layers for layer in source.layers)
         if gone or not self.isVisible() or not self.preview_box.isChecked():
             return
@@ -228,7 +172,7 @@ class BoxPart(QWidget):
         size = " × ".join(str(n) for n in labels.shape)
         whole = labels.shape == source.volume.shape
         place = "the whole image" if whole else f"a box of {size} voxels"
-        self.notice.say(f"Preview, {place}: {count.text()} ({seconds:.1f} s).")
+        self.notice.say(f"Preview, {place}: {about_box(count, labels)} ({seconds:.1f} s).")
 
     def _failed(self, error: BaseException) -> None:
         self.preview.hide()

@@ -10,23 +10,24 @@ from qtpy.QtWidgets import QCheckBox, QHBoxLayout, QPushButton, QVBoxLayout, QWi
 
 from napari_battery.errors import InputError
 from napari_battery.labelling import STAGES, LabelSettings, Stages, label_particles
+from napari_battery.labelling.counts import LabelCount, count_labels
 from napari_battery.progress import Progress
 from napari_battery.volume import Volume
 from napari_battery.widgets.closing import delete_when_closed
 from napari_battery.widgets.forms import remembered
 from napari_battery.widgets.label_box_part import BoxPart
-from napari_battery.widgets.label_count import LabelCount, count_labels, particles
 from napari_battery.widgets.label_form import LabelForm
 from napari_battery.widgets.label_input import LabelInput, LabelSource
 from napari_battery.widgets.label_result import ResultPart, StageButton
 from napari_battery.widgets.label_stages import (
     KeptStages,
     add_stage,
-    first_changed,
     fits_memory,
-    made_in,
+    has_run,
+    run_stages,
 )
 from napari_battery.widgets.label_threshold import ThresholdPart
+from napari_battery.widgets.label_words import about_labels, particles, problem_text
 from napari_battery.widgets.layers import add_volume
 from napari_battery.widgets.notice import Notice
 from napari_battery.widgets.running import StepRunner
@@ -69,7 +70,7 @@ class LabelDock(QWidget):
         self.reset_button.setToolTip("Put every setting back to its default")
         self.keep_box = QCheckBox("Keep stages")
         self.keep_box.setToolTip(
-            "Keep mask, distance map and markers of the last run in memory (about 14 bytes per "
+            "Keep mask, distance map and markers of the last run in memory (about 8 bytes per "
             "voxel): they can be shown, and the next run starts where a setting was changed"
         )
         self.keep_box.setChecked(str(remembered().value(_KEEP, "true")) == "true")
@@ -81,7 +82,7 @@ class LabelDock(QWidget):
         self._shown_stages: dict[str, Any] = {}
         self._lay_out()
 
-        self.input.changed.connect(self._source_changed)
+        self.input.changed.connect(self._another_source)
         self._kept.edited.connect(self._source_changed)
         self.keep_box.toggled.connect(self._keep_toggled)
         self.reset_button.clicked.connect(self.form.reset)
@@ -114,6 +115,13 @@ class LabelDock(QWidget):
 
     # --- what is chosen
 
+    def _another_source(self) -> None:
+        """What the last run said is of no use any more."""
+        if not self.runner.busy:
+            self.runner.say("")
+            self.result.hide()
+        self._source_changed()
+
     def _source_changed(self) -> None:
         """Fit the form to the chosen layers, and say what is wrong with them."""
         from_mask = self.input.from_mask
@@ -121,8 +129,8 @@ class LabelDock(QWidget):
         self.threshold.setVisible(not from_mask)
         source = self._source()
         self.form.set_voxel_size(None if source is None else source.volume.voxel_size_um)
-        made = [] if source is None else list(made_in(self._kept.of(source)))
-        self.stage_button.offer(made)
+        ready = source is not None and has_run(self._kept.of(source))
+        self.stage_button.offer(list(STAGES) if ready else [])
 
     def _source(self) -> LabelSource | None:
         self.notice.say("")
@@ -150,7 +158,7 @@ class LabelDock(QWidget):
             source, settings = self.input.source(), self.form.value()
             stages = self._kept.of(source) if self._may_keep(source) else None
         except ValueError as problem:  # InputError, or settings that do not go together
-            self.runner.say(str(problem), error=True)
+            self.runner.say(problem_text(problem), error=True)
             return
         self.result.hide()
         self.box.rest()  # it would only slow the run down
@@ -164,7 +172,7 @@ class LabelDock(QWidget):
         """Whether this run leaves its stages behind; where memory is short earlier ones go."""
         if not self.keep_box.isChecked():
             return False
-        if made_in(self._kept.of(source)) or fits_memory(source.volume):
+        if has_run(self._kept.of(source)) or fits_memory(source.volume):
             return True
         self._kept.forget()
         return fits_memory(source.volume)
@@ -186,7 +194,7 @@ class LabelDock(QWidget):
         add_volume(self._viewer, done.labels, labels=True)
         unknown = done.labels.voxel_size_um is None
         unit = " Set the voxel size in Prepare before measuring." if unknown else ""
-        self.runner.say(f"{done.count.text()}{unit}\n{done.effort}")
+        self.runner.say(f"{about_labels(done.count, done.labels)}{unit}\n{done.effort}")
         self.result.made()
 
     def show_stage(self, name: str) -> None:
@@ -219,16 +227,10 @@ def _label(
         labels = label_particles(source.volume, settings, progress, source.mask, source.phase)
         did = "Stages are not kept"
     else:
-        before = made_in(stages)
-        labels = stages.run(settings, progress)
-        # a layer is painted on, what is kept must stay as it is
-        labels = replace(labels, data=labels.data.copy())
-        first = first_changed(before, made_in(stages))
-        did = (
-            "Nothing to recompute" if first is None else f"Recomputed from: {STAGES[first].lower()}"
-        )
-        did = did if before else "Computed from the start"
-    progress.begin(1, "Counting")
-    count = count_labels(labels)
+        again = has_run(stages)
+        labels, first = run_stages(stages, settings, progress)
+        did = "Nothing to recompute" if first is None else f"Recomputed from “{first}” on"
+        did = did if again else "Computed from the start"
+    count = count_labels(labels, progress)
     labels = replace(labels, name=f"Particles of {source.volume.name}")
     return _Done(labels, count, f"{did}, {time.monotonic() - started:.1f} s.")

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from typing import Any
+
+from pydantic import ValidationError
 from qtpy.QtWidgets import QVBoxLayout, QWidget
 
 from napari_battery.labelling import LabelSettings
@@ -42,6 +45,7 @@ _SECTIONS: dict[str, tuple[bool, str, tuple[str, ...]]] = {
 """Heading: whether it is open at first, what it is for, its fields."""
 
 _WATERSHED = ("markers", "compactness")
+_MERGE_NECK = 0.9
 
 
 class LabelForm(QWidget):
@@ -52,6 +56,9 @@ class LabelForm(QWidget):
         self.form = SettingsForm(LabelSettings)
         self.sections: dict[str, Section] = {}
         self._from_mask = False
+        # shown once it is switched on, which None says nothing about
+        merge: Any = self.form.rows["merge_neck"].editor
+        merge.setValue(merge.value() or _MERGE_NECK)
         column = QVBoxLayout(self)
         column.setContentsMargins(0, 0, 0, 0)
         column.addWidget(self.form)
@@ -84,7 +91,11 @@ class LabelForm(QWidget):
         self._show_fields()
 
     def _show_fields(self) -> None:
-        settings, form = self.form.value(), self.form
+        form = self.form
+        try:
+            settings = form.value()
+        except ValidationError:  # the form says why
+            settings = LabelSettings()
         self.sections["Threshold"].setVisible(not self._from_mask)
         form.show_field("manual_threshold", settings.threshold == "manual")
         form.show_field("denoise_size", settings.denoise != "none")

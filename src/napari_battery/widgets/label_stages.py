@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any
 
@@ -11,17 +10,19 @@ from napari.viewer import ViewerModel
 from qtpy.QtCore import QObject, Signal
 from qtpy.QtWidgets import QWidget
 
-from napari_battery.labelling import STAGES, Stages
+from napari_battery.labelling import STAGES, LabelSettings, Stages
+from napari_battery.progress import Progress
 from napari_battery.volume import Volume
 from napari_battery.widgets.label_input import LabelSource
 from napari_battery.widgets.layers import add_volume, layer_kwargs
 from napari_battery.widgets.listening import listen
 
-__all__ = ["KeptStages", "add_stage", "first_changed", "fits_memory", "made_in"]
+__all__ = ["KeptStages", "add_stage", "fits_memory", "has_run", "run_stages"]
 
-_BYTES_PER_VOXEL = 14
-"""Mask and cleaned mask (1 each), distance, markers, labels (4 each)."""
+_BYTES_PER_VOXEL = 8
+"""Mask and cleaned mask (1 each), distance (2), labels (4)."""
 
+_AS_SHOWN = ("mask", "cleaned", "labels")
 _MEMORY_SHARE = 0.4
 _MOST_POINTS = 100_000
 _POINT_VOXELS = 6
@@ -80,23 +81,58 @@ class KeptStages(QObject):
         self.forget(event.value)
 
 
-def made_in(stages: Stages) -> dict[str, Any]:
-    """Stages that were made so far, in order, and their voxels."""
-    made = {}
-    for name in STAGES:
-        try:
-            made[name] = stages.stage(name).data
-        except KeyError:
-            continue
-    return made
+def has_run(stages: Stages) -> bool:
+    """Whether labels were made, so that every stage can be shown."""
+    try:
+        stages.stage("labels")
+    except KeyError:
+        return False
+    return True
 
 
-def first_changed(before: Mapping[str, Any], after: Mapping[str, Any]) -> str | None:
-    """The first stage that was made anew between two calls of `made_in`; None if none was."""
-    for name, data in after.items():
-        if name not in before or not np.may_share_memory(before[name], data):
-            return name
-    return None
+def run_stages(
+    stages: Stages, settings: LabelSettings, progress: Progress
+) -> tuple[Volume, str | None]:
+    """Run stages, and find out where the run began.
+
+    Returns
+    -------
+    labels : Volume
+        Their voxels are the layer's own: what is kept must stay when a layer is painted on.
+    first : str or None
+        What was done first; None if nothing had to be done.
+    """
+    before = _cheap(stages)
+    listening = _Listening(progress)
+    labels = stages.run(settings, listening)
+    after = _cheap(stages)
+    changed = [n for n in after if n not in before or not np.shares_memory(before[n], after[n])]
+    first = next((STAGES[name] for name in changed if name != "labels"), None)
+    first = first or next(iter(listening.begun), None)
+    if first is None and changed:
+        first = STAGES["labels"]
+    return replace(labels, data=labels.data.copy()), first
+
+
+class _Listening(Progress):
+    """Passes progress on, and notes what was begun after the threshold."""
+
+    def __init__(self, progress: Progress) -> None:
+        self._progress = progress
+        self.begun: list[str] = []
+
+    def begin(self, total: int, what: str) -> None:
+        if "threshold" not in what:  # it is asked for each time, and remembered
+            self.begun.append(what)
+        self._progress.begin(total, what)
+
+    def advance(self, n: int = 1) -> None:
+        self._progress.advance(n)
+
+
+def _cheap(stages: Stages) -> dict[str, Any]:
+    """Voxels of those stages that are kept as they are shown."""
+    return {name: stages.stage(name).data for name in _AS_SHOWN} if has_run(stages) else {}
 
 
 def fits_memory(volume: Volume) -> bool:
