@@ -86,7 +86,7 @@ def test_the_preview_is_the_shown_slice_of_the_result(
             dock.swipe.layer.data_to_world((0, 0, 0)),
             stack.data_to_world([index if a == axis else 0 for a in range(3)]),
         )
-    assert "Noise σ" in dock.notice.text()
+    assert "Noise in flat areas" in dock.notice.text()
     assert tuple(dock.swipe.layer.contrast_limits) == (70, 140)
 
 
@@ -137,6 +137,43 @@ def test_a_slow_filter_is_previewed_in_a_box_a_quick_one_on_the_slice(
     qtbot.waitUntil(lambda: not dock._latest.busy and not dock._timer.isActive())
     assert dock.swipe.layer.data.size == 256
     assert "16 × 16" in dock.notice.text()
+
+
+def test_a_slice_that_takes_too_long_gives_way_to_a_box(
+    viewer: ViewerModel,
+    stack: Any,
+    dock: FilterDock,
+    qtbot: QtBot,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    def slow_slices(*given: Any, whole: bool) -> Any:
+        while whole:
+            given[-1].advance(0)  # raises once it is told to stop
+        return filter_preview.make_preview(*given, whole=whole)
+
+    qtbot.waitUntil(lambda: dock.swipe.layer is not None and not dock._latest.busy)
+    monkeypatch.setattr(filter_dock, "_EDGE", 16)
+    monkeypatch.setattr(filter_dock, "_SLOW_S", 0.2)
+    monkeypatch.setattr(filter_dock, "make_preview", slow_slices)
+    dock._speed["median"] = 1e-9
+    dock.form.rows["radius"].set_value(2)
+    qtbot.wait(400)
+    dock._speed["median"] = 1e-9
+    dock.form.rows["radius"].set_value(3)
+    qtbot.waitUntil(lambda: dock.swipe.layer is not None and dock.swipe.layer.data.size == 256)
+    dock.mode.setCurrentIndex(dock.mode.findData("off"))
+
+
+def test_measured_noise_is_shown_and_where_the_person_starts(
+    viewer: ViewerModel, stack: Any, dock: FilterDock, qtbot: QtBot
+) -> None:
+    choose(dock, "anisotropic-diffusion")
+    row = dock.form.rows["noise"]
+    # the test image's noise is 8; the estimate is good to some percent
+    qtbot.waitUntil(lambda: row.editor.value() == pytest.approx(8, rel=0.15), timeout=30_000)
+    assert dock.form.value().noise is None
+    row.switch.setChecked(True)
+    assert dock.form.value().noise == pytest.approx(8, rel=0.15)
 
 
 def test_the_result_has_the_image_s_place_and_look(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import time
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
@@ -37,6 +38,7 @@ from napari_battery.widgets.filter_preview import (
 )
 from napari_battery.widgets.filter_sliders import add_sliders
 from napari_battery.widgets.forms import SettingsForm, remembered
+from napari_battery.widgets.label_input import looked_at
 from napari_battery.widgets.layers import add_volume, volume_from_layer
 from napari_battery.widgets.listening import listen
 from napari_battery.widgets.notice import Notice
@@ -55,7 +57,7 @@ __all__ = ["FilterDock"]
 
 _FRAME_MS = 50
 _SLOW_S = 0.7
-"""A preview that takes longer is a box; one that has run longer gives way to a newer one."""
+"""A slice that takes longer gives way to a box, once there is something newer to preview."""
 _EDGE = 128
 _MODES = {
     "auto": ("Slice, or a box if slow", "Whole slices as long as that takes less than a second"),
@@ -76,7 +78,7 @@ class FilterDock(QWidget):
         delete_when_closed(self)
         self._viewer = viewer = Session.of(napari_viewer).viewer
         self.image = LayerChooser(viewer, Image, "Grey-level image to be filtered")
-        self.image.choose(_looked_at(viewer))
+        self.image.choose(looked_at(viewer))
         self.filter = QComboBox()
         for name, one in FILTERS.items():
             self.filter.addItem(one.title, name)
@@ -114,7 +116,7 @@ class FilterDock(QWidget):
 
         self.swipe = Swipe(self, viewer)
         self._latest = Latest(self, self._look_failed)
-        self._since = 0.0
+        self._running = [0.0, 0.0]  # when the preview being computed began; if of a slice
         self._context: Any = None
         self._speed: dict[str, float] = {}
         self._warm: set[str] = set()
@@ -343,22 +345,27 @@ class FilterDock(QWidget):
         if window is None:
             self._put_away(f"The preview needs the 2-D view of “{layer.name}”; Apply does not.")
             return
+        name = self.chosen.name
+        if mode == "auto" and self._latest.busy and self._runs_long():
+            self._latest.forget()
+            self._speed[name] = np.inf  # until a box was timed
         box = window
         if not self._takes_slice(window, mode):
             box = box_around_view(self._viewer, layer, window, _EDGE)
-        whole, context, name = box == window, self._context, self.chosen.name
-        now = time.monotonic()
-        if not self._latest.busy:
-            self._since = now
-        elif now - self._since > _SLOW_S:
-            self._latest.forget()
-            self._since = now
+        whole, context, running = box == window, self._context, self._running
+
+        def work(progress: Progress) -> Preview:
+            running[:] = [time.monotonic(), float(whole)]
+            return make_preview(image, settings, box, context, progress, whole=whole)
+
         if self.swipe.layer is None:
             self.notice.say("Computing the preview…")
-        self._latest.ask(
-            lambda progress: make_preview(image, settings, box, context, progress, whole=whole),
-            lambda preview: self._show(layer, image, name, large, preview),
-        )
+        self._latest.ask(work, lambda preview: self._show(layer, image, name, large, preview))
+
+    def _runs_long(self) -> bool:
+        """Whether a whole slice is being filtered for too long to wait for."""
+        since, whole = self._running
+        return bool(whole) and time.monotonic() - since > _SLOW_S
 
     def _takes_slice(self, window: tuple[slice, ...], mode: str) -> bool:
         """Whether the whole slice is previewed, not a box."""
@@ -368,7 +375,6 @@ class FilterDock(QWidget):
         return self._speed.get(self.chosen.name, np.inf) * n <= _SLOW_S
 
     def _show(self, layer: Any, image: Volume, name: str, large: str, preview: Preview) -> None:
-        self._since = time.monotonic()  # of the next one, which was waiting
         mode = self.mode.currentData()
         gone = layer not in self._viewer.layers or image.data is not _data_of(layer)
         if gone or layer is not self.image.layer:
@@ -381,6 +387,7 @@ class FilterDock(QWidget):
         self._boxed = not preview.whole
         self.swipe.show(layer, preview.patch, limits)
         self.notice.say(self._words(layer, preview, large))
+        self._show_measured(preview.context.findings.numbers)
         window = shown_slice(self._viewer, layer)
         if mode != "auto" or preview.whole or window is None:
             return
@@ -390,13 +397,26 @@ class FilterDock(QWidget):
         if first or self._takes_slice(window, mode):
             self._look_later()
 
+    def _show_measured(self, numbers: dict[str, float]) -> None:
+        """Show what was measured where a setting says "automatic": the person starts from it."""
+        for name, value in numbers.items():
+            row = self.form.rows.get(name.removesuffix("_sigma"))
+            if row is None or row.switch is None or row.switch.isChecked():
+                continue
+            editor: Any = row.editor
+            blocked = editor.blockSignals(True)
+            if value > 0:
+                editor.setDecimals(max(6, 3 - math.floor(math.log10(value))))
+            editor.setValue(float(f"{value:.3g}"))
+            editor.blockSignals(blocked)
+
     def _words(self, layer: Any, preview: Preview, large: str) -> str:
         words = []
         if preview.noise is not None:
             before, after = preview.noise
             change = "" if before == 0 else f" ({100 * (after / before - 1):+.0f} %)"
             change = change.replace("-", "−")
-            words.append(f"Noise σ {before:.3g} → {after:.3g}{change}")
+            words.append(f"Noise in flat areas: σ {before:.3g} → {after:.3g}{change}")
         if not preview.whole:
             shape = " × ".join(str(n) for n in preview.patch.data.shape if n > 1)
             words.append(f"Previewing {shape} voxels in the middle of the view")
@@ -443,14 +463,6 @@ def _unfollow(followed: list[Any], changed: Any) -> None:
         layer = followed.pop()
         for name in _PLACE:
             getattr(layer.events, name).disconnect(changed)
-
-
-def _looked_at(viewer: Any) -> Any:
-    """The image that the person most likely means: the selected one, else the top one shown."""
-    images = [layer for layer in reversed(list(viewer.layers)) if isinstance(layer, Image)]
-    selected = [layer for layer in images if layer in viewer.layers.selection]
-    visible = [layer for layer in images if layer.visible]
-    return next(iter([*selected, *visible, *images]), None)
 
 
 def _data_of(layer: Any) -> Any:

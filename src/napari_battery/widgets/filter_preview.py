@@ -14,7 +14,8 @@ from napari_battery.progress import Progress
 from napari_battery.settings import Settings
 from napari_battery.volume import Volume
 from napari_battery.widgets.filter_noise import noise_before_after
-from napari_battery.widgets.slices import camera_of, current_slice, displayed_axes, hidden_axis
+from napari_battery.widgets.label_box import view_centre
+from napari_battery.widgets.slices import current_slice, displayed_axes, hidden_axis
 from napari_battery.widgets.swipe import Patch
 
 __all__ = ["Preview", "box_around_view", "make_preview", "shown_slice"]
@@ -51,15 +52,12 @@ def shown_slice(viewer: ViewerModel, layer: Any) -> Window | None:
 
 def box_around_view(viewer: ViewerModel, layer: Any, window: Window, edge: int) -> Window:
     """Cut a slice to a square of at most `edge` voxels around the middle of the view."""
-    point = np.array(viewer.dims.point, dtype=np.float64)
-    shown = list(viewer.dims.displayed)
-    point[shown] = np.asarray(camera_of(viewer).center)[-2:]
-    middle = np.asarray(layer.world_to_data(point))
+    middle = view_centre(viewer, layer)
     box = list(window)
     for axis in displayed_axes(viewer, layer):
         n = window[axis].stop
         side = min(edge, n)
-        low = int(np.clip(round(float(middle[axis]) + 0.5 - side / 2), 0, n - side))
+        low = int(np.clip(round(middle[axis] + 0.5 - side / 2), 0, n - side))
         box[axis] = slice(low, low + side)
     return tuple(box)
 
