@@ -8,12 +8,15 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from napari_battery.blocks import BlockStep, block_result, read_with_halo, whole
+from napari_battery.blocks import BlockStep, block_result, whole
 from napari_battery.errors import InputError
 from napari_battery.io.lazy import Window
+from napari_battery.labelling.classifier import PixelClassifier, grey_scale
+from napari_battery.labelling.classify import classifier_notes, classifier_step, smoothed_classes
 from napari_battery.labelling.phases_finish import finished, is_local
 from napari_battery.labelling.phases_measure import margin, measured
 from napari_battery.labelling.phases_model import PhaseModel, prepare_phases
+from napari_battery.labelling.phases_nowhere import nowhere
 from napari_battery.labelling.phases_settings import PHASE_CODES, PhaseSettings
 from napari_battery.labelling.phases_shell import shell_margin, without_shell
 from napari_battery.labelling.random_field import NOWHERE, SWEEPS, gaussian_costs, smooth
@@ -23,7 +26,7 @@ from napari_battery.progress import SILENT, Progress
 from napari_battery.provenance import provenance
 from napari_battery.volume import Volume
 
-__all__ = ["segment_phases"]
+__all__ = ["classify", "segment_phases"]
 
 _BLOCK_VOXELS = 2**22
 
@@ -36,6 +39,7 @@ def segment_phases(
     *,
     box: tuple[slice, ...] | None = None,
     model: PhaseModel | None = None,
+    classifier: PixelClassifier | None = None,
 ) -> Volume:
     """Part an image into two or three phases.
 
@@ -58,6 +62,8 @@ def segment_phases(
         hysteresis and cleaning see the box alone.
     model : PhaseModel, optional
         From `prepare_phases`, so that the image need not be looked at again.
+    classifier : PixelClassifier, optional
+        For the method of that name; phases are its own, and it needs no denoising.
 
     Returns
     -------
@@ -71,47 +77,89 @@ def segment_phases(
     ------
     InputError
         If the image has no contrast or no grey levels, levels are missing or not rising, the
-        method cannot part its histogram, or lengths are in µm and the voxel size is unknown.
+        method cannot part its histogram, lengths are in µm and the voxel size is unknown, or
+        the method is the classifier and none is given.
     """
     _check(image)
+    if settings.method == "classifier" and classifier is None:
+        raise InputError("The method is the classifier, but none is given: train or load one.")
+    if settings.method != "classifier":
+        classifier = None
     scaled = in_voxels(settings, image)
     window = _window(image, box)
     part = image if box is None else crop(image, [(w.start, w.stop) for w in window])
     model = prepare_phases(image, settings, progress, model)
-    step = _step(image, scaled, model)
-    names = ("pore", "active", "binder")[: len(model.means)]
-    if scaled.method == "hysteresis":
-        names = ("pore", "active")
     region, n_without = _with_grey(part)
-    note = f"{n_without:,} voxels without a grey level are in no phase." if n_without else ""
+    notes = [f"{n_without:,} voxels without a grey level are in no phase."] if n_without else []
+    if classifier is not None:
+        notes += classifier_notes(image, classifier)
     metadata = {
         "kind": "phases",
-        "phases": {name: PHASE_CODES[name] for name in names},
+        "phases": _phases(scaled, model, classifier),
         "thresholds": list(model.levels),
-        "note": note,
+        "note": " ".join(notes),
         "synthetic": bool(image.metadata.get("synthetic", False)),
         "state": image.metadata.get("state", ""),
-        "made": provenance("phases", settings, [image], [note] if note else []),
-    }
-    metadata["made"]["found"] = {
-        "thresholds": list(model.levels),
-        "class_means": list(model.means),
-        "sigma": model.sigma,
+        "made": {
+            **provenance("phases", settings, [image], notes),
+            "found": _found(model, classifier),
+        },
     }
 
     def finish(data: Any) -> Volume:
         return part.like(data, f"{image.name} phases", region=region, metadata=metadata)
 
-    what = f"Parting phases: {image.name}"
-    if out is not None and is_local(scaled):
-        return block_result(step, image.data, finish, progress, what, box=window, out=out)
-    result = block_result(step, image.data, finish, progress, what, box=window)
+    if classifier is not None and scaled.smoothing_weight > 0:
+        scale = grey_scale(image, classifier.settings, model.histogram[:2])
+        weight = scaled.smoothing_weight
+        result = finish(smoothed_classes(image, classifier, weight, window, progress, scale))
+    else:
+        step = _step(image, scaled, model, classifier)
+        what = f"Parting phases: {image.name}"
+        if out is not None and is_local(scaled):
+            return block_result(step, image.data, finish, progress, what, box=window, out=out)
+        result = block_result(step, image.data, finish, progress, what, box=window)
     result = finished(result, scaled, progress)
     if out is None:
         return result
     from napari_battery.io import write_volume
 
     return write_volume(out, result, metadata["made"], progress)
+
+
+def classify(
+    image: Volume,
+    classifier: PixelClassifier,
+    progress: Progress = SILENT,
+    out: Path | None = None,
+) -> Volume:
+    """Part an image into the phases of a classifier, nothing else; see `segment_phases`."""
+    alone = PhaseSettings(method="classifier", smoothing_weight=0)
+    return segment_phases(image, alone, progress, out, classifier=classifier)
+
+
+def _phases(
+    settings: PhaseSettings, model: PhaseModel, classifier: PixelClassifier | None
+) -> dict[str, int]:
+    if classifier is not None:
+        return dict(classifier.phases)
+    three = len(model.means) == 3 and settings.method != "hysteresis"
+    return {k: v for k, v in PHASE_CODES.items() if three or k != "binder"}
+
+
+def _found(model: PhaseModel, classifier: PixelClassifier | None) -> dict[str, Any]:
+    """What was found on the way, for the record."""
+    if classifier is not None:
+        return {
+            "classifier": classifier.made,
+            "training_voxels": classifier.training_voxels,
+            "accuracy": classifier.accuracy,
+        }
+    return {
+        "thresholds": list(model.levels),
+        "class_means": list(model.means),
+        "sigma": model.sigma,
+    }
 
 
 def _check(image: Volume) -> None:
@@ -157,8 +205,13 @@ def _with_grey(image: Volume) -> tuple[Any, int]:
     return region, n_without
 
 
-def _step(image: Volume, settings: PhaseSettings, model: PhaseModel) -> BlockStep:
+def _step(
+    image: Volume, settings: PhaseSettings, model: PhaseModel, classifier: PixelClassifier | None
+) -> BlockStep:
     """All that happens to a voxel because of its neighbourhood alone."""
+    if classifier is not None:
+        scale = grey_scale(image, classifier.settings, model.histogram[:2])
+        return classifier_step(image, classifier, scale)
     spacing = spacing_voxels(image)
     codes = _codes(settings, len(model.means))
     is_field = settings.smoothing_weight > 0 and settings.method != "hysteresis"
@@ -174,8 +227,8 @@ def _step(image: Volume, settings: PhaseSettings, model: PhaseModel) -> BlockSte
         classes = np.zeros(smoothed.shape, np.uint8)
         for level in model.levels:
             classes += smoothed > level
-        nowhere = _nowhere(image, block, window, tuple(int(n) for n in around), halo)
-        classes[nowhere] = NOWHERE
+        rim = tuple(int(n) for n in around)
+        classes[nowhere(image, block, window, halo, rim)] = NOWHERE
         if settings.binder_shell > 0 and len(model.means) == 3:
             is_active_last = settings.active == "brightest"
             without_shell(
@@ -204,27 +257,3 @@ def _codes(settings: PhaseSettings, n_classes: int) -> NDArray[np.uint8]:
         order = order[::-1]
     codes[:n_classes] = order
     return codes
-
-
-def _nowhere(
-    image: Volume,
-    block: NDArray[Any],
-    window: Window,
-    around: tuple[int, ...],
-    halo: tuple[int, ...],
-) -> NDArray[np.bool_]:
-    """Voxels of a block (with the margin `around`) beyond the volume, the region or NaN."""
-    cut = tuple(
-        slice(h - a, n - (h - a)) for h, a, n in zip(halo, around, block.shape, strict=True)
-    )
-    nowhere = np.zeros(block[cut].shape, bool)
-    if block.dtype.kind == "f":
-        nowhere = ~np.isfinite(block[cut])
-    if image.region is not None:
-        nowhere |= ~read_with_halo(image.region, window, around).astype(bool)
-    for axis, (w, a, n) in enumerate(zip(window, around, image.shape, strict=True)):
-        index = np.arange(w.start - a, w.stop + a)
-        beyond = (index < 0) | (index >= n)
-        if beyond.any():
-            nowhere[(slice(None),) * axis + (beyond,)] = True
-    return nowhere

@@ -8,15 +8,14 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from napari_battery.errors import InputError
 from napari_battery.labelling.cleaning import closing, fill_holes, opening, remove_islands
-from napari_battery.labelling.phases_settings import PHASE_CODES, PhaseSettings
+from napari_battery.labelling.phases_settings import PhaseSettings
 from napari_battery.lengths import spacing_voxels
 from napari_battery.progress import SILENT, Progress
 from napari_battery.volume import Volume
 
 __all__ = ["finished", "is_local"]
-
-_ACTIVE = PHASE_CODES["active"]
 
 
 def is_local(settings: PhaseSettings) -> bool:
@@ -40,6 +39,11 @@ def finished(phases: Volume, settings: PhaseSettings, progress: Progress = SILEN
     Returns
     -------
     Volume
+
+    Raises
+    ------
+    InputError
+        If there is no phase called active to clean.
     """
     codes: NDArray[np.uint8] = phases.data
     if settings.method == "hysteresis":
@@ -47,8 +51,15 @@ def finished(phases: Volume, settings: PhaseSettings, progress: Progress = SILEN
         codes = _hanging_on(codes)
         progress.advance()
     if _cleans(settings):
+        active = phases.metadata["phases"].get("active")
+        if active is None:
+            names = ", ".join(phases.metadata["phases"])
+            raise InputError(
+                f"The classifier knows no phase called active ({names}), which is the one to "
+                "clean: switch the cleaning off, or name one so."
+            )
         region = None if phases.region is None else np.asarray(phases.region, bool)
-        _clean(codes, region, settings, spacing_voxels(phases), progress)
+        _clean(codes, active, region, settings, spacing_voxels(phases), progress)
     return replace(phases, data=codes)
 
 
@@ -77,6 +88,7 @@ def _hanging_on(codes: NDArray[np.uint8]) -> NDArray[np.uint8]:
 
 def _clean(
     codes: NDArray[np.uint8],
+    active: int,
     region: NDArray[np.bool_] | None,
     settings: PhaseSettings,
     spacing: tuple[float, ...],
@@ -86,7 +98,7 @@ def _clean(
     from napari_battery.labelling._hand_over import hand_over
 
     progress.begin(5, "Cleaning the active material")
-    mask: NDArray[Any] = codes == _ACTIVE
+    mask: NDArray[Any] = codes == active
     if settings.closing_radius > 0:
         mask = closing(mask, settings.closing_radius, spacing)
         if region is not None:
@@ -101,8 +113,8 @@ def _clean(
     if settings.minimum_volume > 1:
         mask = remove_islands(mask, settings.minimum_volume)
     progress.advance()
-    lost = np.flatnonzero((codes == _ACTIVE) & ~mask)
-    codes[mask] = _ACTIVE
+    lost = np.flatnonzero((codes == active) & ~mask)
+    codes[mask] = active
     outside = np.zeros((0,) * codes.ndim, bool) if region is None else ~region
-    hand_over(codes, lost, _ACTIVE, outside)
+    hand_over(codes, lost, active, outside)
     progress.advance()

@@ -57,6 +57,8 @@ class PhaseModel:
 
 def _looking(settings: PhaseSettings) -> tuple[Any, ...]:
     """What the histogram depends on."""
+    if settings.method == "classifier":
+        return "none", 0, 0
     size = settings.denoise_size if settings.denoise != "none" else 0
     radius = settings.local_radius if settings.method == "local" else 0
     return settings.denoise, size, radius
@@ -75,7 +77,7 @@ def prepare_phases(
     image : Volume
         2-D or 3-D grey levels; read in blocks.
     settings : PhaseSettings
-        Any method but the classifier.
+        With a classifier, there are no levels and no means.
     progress : Progress
         Advanced per block.
     model : PhaseModel, optional
@@ -93,20 +95,20 @@ def prepare_phases(
         part its histogram.
     """
     scaled = in_voxels(settings, image)
-    if scaled.method == "classifier":
-        raise InputError("The method is the classifier, but none is given: train or load one.")
     given = _given(scaled)
     if model is not None and model.histogram_serves(image, scaled):
         histogram = model.histogram
     else:
         histogram = _histogram(image, scaled, progress)
     values, counts, sums, squares = histogram
+    fill = float(sums.sum() / counts.sum())
+    if scaled.method == "classifier":
+        return PhaseModel(image.data, image.region, scaled, (), (), 1.0, fill, histogram)
     try:
         levels = given or _found(values, counts, scaled, _is_exact(image, scaled))
     except InputError as error:
         raise InputError(f"“{image.name}”: {error}") from None
     means, sigma = _scatter(values, counts, sums, squares, levels)
-    fill = float(sums.sum() / counts.sum())
     return PhaseModel(image.data, image.region, scaled, levels, means, sigma, fill, histogram)
 
 
@@ -166,7 +168,7 @@ def _histogram(
     image: Volume, settings: PhaseSettings, progress: Progress
 ) -> tuple[Array, Array, Array, Array]:
     """Histogram of the measure; per bin also the sum of grey levels with noise, and squares."""
-    if settings.denoise == "none" and settings.method != "local":
+    if _looking(settings) == ("none", 0, 0):
         progress.begin(1, f"Counting grey levels: {image.name}")
         values, counts = grey_histogram(image)
         progress.advance()
