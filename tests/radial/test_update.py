@@ -132,9 +132,31 @@ def test_rows_of_another_grid_are_not_mixed() -> None:
     moved = [Volume(v.data, (1, 1, 1), (50, 0, 0), name=v.name) for v in (labels, image)]
     with pytest.raises(InputError, match="voxel size or the place"):
         update_tables(result, moved[0], moved[1], [7])
-    cut = Volume(image.data[:6], (1, 1, 1), name="scan")
-    with pytest.raises(InputError, match="another grid"):
-        update_tables(result, labels, cut, [7])
+    flat = Volume(image.data[0], (1, 1), name="scan")
+    with pytest.raises(InputError, match="both must be 2-D or both 3-D"):
+        update_tables(result, labels, flat, [7])
+
+
+@pytest.mark.parametrize("with_region", [False, True])
+def test_an_image_on_another_grid_is_resampled_around_the_particles(with_region: bool) -> None:
+    labels, _ = volumes()
+    rng = np.random.default_rng(6)
+    grey = rng.integers(0, 255, (9, 11, 9), np.uint8)  # ends within the labels along x
+    region = rng.random(grey.shape) < 0.9 if with_region else None
+    image = Volume(grey, (1.5, 1.4, 1.6), (-0.3, 0.2, 0.1), name="scan", region=region)
+    options = RadialSettings(exclude_layers=1)
+    result = radial_tables(labels, image, options)
+    after = labels.like(labels.data.copy(), "P")
+    after.data[after.data == 7] = 100_000
+    after.data[0:3, 0:3, 0:3] = 12
+    after.data[5:7, 5:7, 15:16] = 13  # where the image has no data
+    got = update_tables(result, after, image, [7, 12, 13, 100_000])
+    expected = radial_tables(after, image, options)
+    # resampled from another corner: float32 grey levels may differ in the last digit
+    for name in ("particles", "layers"):
+        a, b = getattr(got, name), getattr(expected, name)
+        pd.testing.assert_frame_equal(a, b, rtol=1e-5, atol=1e-5)
+    assert got.notes == expected.notes
 
 
 def test_negative_labels_are_refused() -> None:

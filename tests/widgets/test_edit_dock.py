@@ -20,6 +20,7 @@ from napari_battery.widgets.highlight import NAME as PICKED
 from napari_battery.widgets.layers import KEY, add_volume, volume_from_layer
 from napari_battery.widgets.picking import pick_at
 from napari_battery.widgets.session import EDITED, Analysis, Session
+from napari_battery.widgets.table_dock import TableDock
 
 PAIR, SMALL, CUBE = 200, 3, 9
 
@@ -407,3 +408,23 @@ def test_centres_of_anisotropic_voxels() -> None:
     mask |= (z - 21) ** 2 + (y - 15) ** 2 + (x - 15) ** 2 <= 64
     found = two_centres(mask, (2.0, 1.0, 1.0))
     assert sorted(found[:, 0].tolist()) in ([4, 10], [5, 10], [4, 11], [5, 11])
+
+
+def test_the_table_says_which_labels_have_no_results(viewer: ViewerModel, qtbot) -> None:
+    session, table = Session.of(viewer), TableDock(viewer)
+    qtbot.addWidget(table)
+    analysis = analyse(session)
+    layer = viewer.add_labels(labels_data(), name="Q", scale=(0.5,) * 3)
+    dock = EditDock(viewer)
+    qtbot.addWidget(dock)
+    dock.show()
+    dock.labels.choose(layer)
+    assert session.current is None
+    assert "“Q” has no results yet" in table.about.text()
+    assert not table.analysis_box.isHidden()
+    table._choose(0)
+    assert session.current is analysis
+    assert table.about.text() == ""
+    session.look_at_layer(layer)
+    dock.hide()
+    assert session.current is analysis  # what has results is looked at again

@@ -4,12 +4,16 @@ from __future__ import annotations
 
 from dataclasses import replace
 
+import numpy as np
+from numpy.typing import NDArray
+
 from napari_battery.errors import InputError
+from napari_battery.io.lazy import LazyArray, Window
 from napari_battery.progress import Progress
 from napari_battery.resample import onto_grid
 from napari_battery.volume import Volume
 
-__all__ = ["match_inputs", "share_voxel_size"]
+__all__ = ["match_inputs", "match_lazily", "share_voxel_size"]
 
 
 def match_inputs(
@@ -26,6 +30,56 @@ def match_inputs(
         If no voxel size is known, shapes differ while one is unknown, the two do not
         overlap, or one is 2-D and the other 3-D.
     """
+    labels, image, notes = _checked(labels, image)
+    if labels.same_grid(image):
+        return labels, image, notes
+    resampled = onto_grid(replace(image, region=None), labels, progress)
+    if image.region is not None:
+        inside = onto_grid(replace(image, data=image.region, region=None), labels, progress, 0)
+        resampled = replace(resampled, region=inside.data > 0.5)  # NaN beyond the image
+    return labels, resampled, [_resampled_note(labels, image)]
+
+
+def match_lazily(labels: Volume, image: Volume) -> tuple[Volume, Volume, list[str]]:
+    """Match labels and image as `match_inputs` does, but resample only what is read, when it is.
+
+    Raises
+    ------
+    InputError
+        As `match_inputs`; images that nowhere overlap have no data instead.
+    """
+    labels, image, notes = _checked(labels, image)
+    if labels.same_grid(image):
+        return labels, image, notes
+    for volume in (labels, image):
+        volume.known_voxel_size_um()
+
+    def read_of(source: Volume, order: int) -> LazyArray:
+        def read(window: Window) -> NDArray[np.float32]:
+            shape = tuple(s.stop - s.start for s in window)
+            size = labels.known_voxel_size_um()
+            starts = [s.start * edge for s, edge in zip(window, size, strict=True)]
+            origin = tuple(a + b for a, b in zip(labels.origin_um, starts, strict=True))
+            part = np.broadcast_to(np.float32(np.nan), shape)
+            try:
+                there = replace(labels, data=part, region=None, origin_um=origin)
+                return np.asarray(onto_grid(source, there, order=order).data)
+            except InputError:  # no overlap with this part
+                return part
+
+        return LazyArray(labels.shape, np.float32, read)
+
+    plain = replace(image, region=None)
+    resampled = labels.like(read_of(plain, 1), image.name, region=None)
+    if image.region is not None:
+        inside = read_of(replace(plain, data=image.region), 0)
+        region = LazyArray(labels.shape, np.bool_, lambda window: inside[window] > 0.5)
+        resampled = replace(resampled, region=region)
+    return labels, resampled, [_resampled_note(labels, image)]
+
+
+def _checked(labels: Volume, image: Volume) -> tuple[Volume, Volume, list[str]]:
+    """The better known voxel size for both, and what to say about it."""
     if labels.ndim != image.ndim:
         raise InputError(
             f"The labels “{labels.name}” have {labels.ndim} axes {labels.shape}, the image "
@@ -36,17 +90,14 @@ def match_inputs(
     labels, image, notes = share_voxel_size(labels, image)
     if labels.shape == image.shape:
         labels.known_voxel_size_um()
-    if labels.same_grid(image):
-        return labels, image, notes
-    resampled = onto_grid(replace(image, region=None), labels, progress)
-    if image.region is not None:
-        inside = onto_grid(replace(image, data=image.region, region=None), labels, progress, 0)
-        resampled = replace(resampled, region=inside.data > 0.5)  # NaN beyond the image
-    note = (
+    return labels, image, notes
+
+
+def _resampled_note(labels: Volume, image: Volume) -> str:
+    return (
         f"“{image.name}” lies on another grid than “{labels.name}” and was resampled onto it "
         "linearly: that smooths noise, so standard deviations are too small."
     )
-    return labels, resampled, [note]
 
 
 def share_voxel_size(labels: Volume, image: Volume) -> tuple[Volume, Volume, list[str]]:

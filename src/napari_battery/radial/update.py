@@ -15,7 +15,7 @@ from napari_battery.errors import InputError
 from napari_battery.progress import SILENT, Progress
 from napari_battery.provenance import describe_input
 from napari_battery.radial.find import Found, find_particles, find_some
-from napari_battery.radial.inputs import share_voxel_size
+from napari_battery.radial.inputs import match_lazily
 from napari_battery.radial.layers import LayerRule
 from napari_battery.radial.measure import default_workers, measure_particles
 from napari_battery.radial.notes import smoothing_notes, table_notes
@@ -25,6 +25,9 @@ from napari_battery.radial.voxels import Voxels
 from napari_battery.volume import Volume
 
 __all__ = ["update_tables"]
+
+_BLOCK_BYTES = 1 << 22
+"""Small blocks: what has to be copied or resampled is little more than the particles."""
 
 
 def update_tables(
@@ -47,8 +50,9 @@ def update_tables(
     result : RadialResult
         The tables before.
     labels, image : Volume
-        The labels as they are now, and the grey levels; both on one grid, the one that
-        `result` was measured on.
+        The labels as they are now, and the grey levels; on the grids that `result` was
+        measured on. Where the image has another than the labels, it is resampled onto
+        theirs around what is measured only.
     changed_labels : iterable of int
         Every label that won or lost a voxel, whether or not it was or is there.
     progress : Progress
@@ -68,21 +72,16 @@ def update_tables(
     Raises
     ------
     InputError
-        If the labels lie on another grid than they were measured on, or the image does.
+        If the labels lie on another grid than they were measured on, or as `match_inputs`.
     Cancelled
         If the person stopped it.
     """
     changed = _ascending(changed_labels, result.particles["label"])
-    inputs = (labels, image)
-    labels, image, notes = share_voxel_size(labels, image)
-    if labels.shape != image.shape or not labels.same_grid(image):
-        raise InputError(
-            f"“{image.name}” lies on another grid than “{labels.name}”: after a correction run "
-            "the radial analysis again."
-        )
+    as_given = image
+    labels, image, notes = match_lazily(labels, image)
     _check_place(result, labels, changed)
     rule = LayerRule(labels.known_voxel_size_um(), result.settings.layer_thickness_um)
-    voxels = Voxels(labels, image)
+    voxels = Voxels(labels, image, _BLOCK_BYTES)
     threads = workers or default_workers()
     found = _find(voxels, changed, boxes, threads, progress)
     settings = result.settings
@@ -95,7 +94,7 @@ def update_tables(
     if shells is not None and result.shells is not None:
         shells = _with_rows(result.shells, shells, changed)
     notes += table_notes(labels, image, particles, layers, settings.exclude_layers)
-    notes += smoothing_notes(inputs[1], voxels, particles, is_resampled=False)
+    notes += smoothing_notes(as_given, voxels, particles, image.data is not as_given.data)
     return replace(
         result,
         particles=particles,

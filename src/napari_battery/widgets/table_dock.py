@@ -136,6 +136,7 @@ class TableDock(QWidget):
 
         session = self._session
         listen(self, self._analyses_changed, session.analyses_changed, session.current_changed)
+        listen(self, self._refresh, session.editing_changed)
         listen(self, self._table_changed, session.table_changed)
         listen(self, self._selection_changed, session.selection_changed)
         self._analyses_changed()
@@ -159,8 +160,8 @@ class TableDock(QWidget):
         for analysis in session.analyses:
             box.addItem(analysis.name)
             box.setItemData(box.count() - 1, _origin(analysis), Qt.ItemDataRole.ToolTipRole)
-        if session.current in session.analyses:
-            box.setCurrentIndex(session.analyses.index(session.current))
+        shown = session.current in session.analyses
+        box.setCurrentIndex(session.analyses.index(session.current) if shown else -1)
         box.blockSignals(False)
         self._refresh()
         self._mark_picked()  # another analysis may not have all that was picked
@@ -195,12 +196,14 @@ class TableDock(QWidget):
         has = analysis is not None
         for widget in (self.tabs, self.copy_button, self.export_button, self.count):
             widget.setVisible(has)
-        self.analysis_box.setVisible(has)
+        self.analysis_box.setVisible(bool(self._session.analyses))
         self.remove_button.setVisible(has)
         self.again_button.setVisible(not has or bool(analysis and analysis.stale))
         if analysis is None:
             self.stale.say("")
-            self.about.say("No results yet: a radial analysis fills this table.")
+            layer = self._session.picked_layer
+            none = "No results" if layer is None else f"“{layer.name}” has no results"
+            self.about.say(f"{none} yet: a radial analysis fills this table.")
             self.again_button.setText("Radial analysis …")
             return
         self.again_button.setText("Run again …")
