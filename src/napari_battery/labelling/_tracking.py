@@ -43,6 +43,12 @@ class Runs:
     ends: NDArray[np.int32]
     index: NDArray[np.int32]
 
+    def volumes(self) -> NDArray[np.int64]:
+        """Voxels of each label."""
+        lengths = self.ends - self.starts
+        voxels = np.bincount(self.index, weights=lengths, minlength=len(self.numbers))
+        return voxels.astype(np.int64)
+
 
 @dataclass(frozen=True, eq=False)
 class Shapes:

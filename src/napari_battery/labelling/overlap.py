@@ -47,16 +47,10 @@ class Overlaps:
 def overlaps(a: Runs, b: Runs) -> Overlaps:
     """Count what each pair of labels has in common."""
     first, second, common = count_pairs(a, b)
-    size_a, size_b = _sizes(a), _sizes(b)
+    size_a, size_b = a.volumes(), b.volumes()
     return Overlaps(
         first, second, common, common / (size_a[first] + size_b[second] - common)
     )  # fmt: skip
-
-
-def _sizes(runs: Runs) -> NDArray[np.int64]:
-    lengths = runs.ends - runs.starts
-    counts = np.bincount(runs.index, weights=lengths, minlength=len(runs.numbers))
-    return counts.astype(np.int64)
 
 
 def match_runs(pairs: Overlaps, n_first: int, n_second: int, least: float) -> NDArray[np.int64]:

@@ -9,6 +9,9 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from napari_battery.errors import InputError
+from napari_battery.labelling._tracking import Runs, find_runs
+from napari_battery.labelling.overlap import best_partner, overlaps
+from napari_battery.volume import Volume
 
 __all__ = ["match_labels"]
 
@@ -19,7 +22,7 @@ def match_labels(truth: NDArray[Any], found: NDArray[Any]) -> pd.DataFrame:
     Parameters
     ----------
     truth, found : integer arrays
-        Labels of equal shape, 0 outside; any integer numbers.
+        Labels of equal shape, 0 outside; any positive numbers.
 
     Returns
     -------
@@ -31,33 +34,36 @@ def match_labels(truth: NDArray[Any], found: NDArray[Any]) -> pd.DataFrame:
     Raises
     ------
     InputError
-        If the shapes differ.
+        If the shapes differ, or one holds other than whole numbers or negative ones.
     """
     if truth.shape != found.shape:
         raise InputError(
             f"Labels of shape {truth.shape} cannot be compared with labels of shape {found.shape}."
         )
-    pairs = _overlaps(truth, found)
-    truth_voxels = pairs[pairs.label != 0].groupby("label")["common_voxels"].sum()
-    found_voxels = pairs[pairs.found != 0].groupby("found")["common_voxels"].sum()
-    both = pairs[(pairs.label != 0) & (pairs.found != 0)].copy()
-    both["found_voxels"] = found_voxels.reindex(both.found).to_numpy()
-    size = truth_voxels.reindex(both.label).to_numpy()
-    both["iou"] = both.common_voxels / (size + both.found_voxels - both.common_voxels)
-    best = both.sort_values(["label", "iou"], ascending=[True, False]).drop_duplicates("label")
-    table = best.set_index("label").reindex(truth_voxels.index)
-    table["truth_voxels"] = truth_voxels
-    table = table.fillna(0).reset_index()
-    whole = ["found", "truth_voxels", "found_voxels", "common_voxels"]
-    table[whole] = table[whole].astype(np.int64)
-    return table[["label", "found", "iou", "truth_voxels", "found_voxels", "common_voxels"]]
+    a, b = _runs(truth, "true labels"), _runs(found, "found labels")
+    pairs = overlaps(a, b)
+    partner, iou = best_partner(pairs, len(a.numbers))
+    matched = partner >= 0
+    label, table = np.zeros(len(partner), np.int64), np.zeros((len(partner), 2), np.int64)
+    label[matched] = b.numbers[partner[matched]]
+    table[matched, 0] = b.volumes()[partner[matched]]
+    same = partner[pairs.first] == pairs.second
+    table[pairs.first[same], 1] = pairs.common[same]
+    return pd.DataFrame(
+        {
+            "label": a.numbers,
+            "found": label,
+            "iou": iou,
+            "truth_voxels": a.volumes(),
+            "found_voxels": table[:, 0],
+            "common_voxels": table[:, 1],
+        }
+    )
 
 
-def _overlaps(truth: NDArray[Any], found: NDArray[Any]) -> pd.DataFrame:
-    """Number of voxels of each pair of labels that occurs."""
-    a, b = truth.ravel(), found.ravel()
-    # Pairs are constant along runs of voxels: counting runs is several times less work.
-    starts = np.flatnonzero(np.concatenate([[a.size > 0], (a[1:] != a[:-1]) | (b[1:] != b[:-1])]))
-    lengths = np.diff(np.append(starts, a.size))
-    runs = pd.DataFrame({"label": a[starts], "found": b[starts], "common_voxels": lengths})
-    return runs.groupby(["label", "found"])["common_voxels"].sum().reset_index()
+def _runs(labels: NDArray[Any], name: str) -> Runs:
+    if labels.dtype == bool:
+        labels = labels.view(np.uint8)
+    # rows are all that matters here; a volume without voxels becomes one without labels
+    rows = labels.reshape(-1, labels.shape[-1]) if labels.size else np.zeros((1, 1), labels.dtype)
+    return find_runs(Volume(rows, name=name))
