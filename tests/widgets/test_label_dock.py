@@ -23,6 +23,7 @@ from napari_battery.labelling import (
 from napari_battery.widgets import label_dock
 from napari_battery.widgets.label_dock import LabelDock
 from napari_battery.widgets.layers import KEY, battery_metadata, volume_from_layer
+from napari_battery.widgets.notice import Notice
 
 
 def balls() -> np.ndarray:
@@ -430,3 +431,53 @@ def test_lengths_in_micrometres_follow_the_image(
     dock.input.image.choose(bare)
     label(dock, qtbot)
     assert "lengths are in µm" in dock.runner.message.text()
+
+
+def test_what_cannot_be_labelled_is_said_once(
+    viewer: ViewerModel, dock: LabelDock, qtbot: QtBot
+) -> None:
+    viewer.add_image(np.zeros((20, 30, 3), np.uint8), name="photo", rgb=True)
+    qtbot.wait(500)
+    said = [part.text() for part in dock.findChildren(Notice) if "photo" in part.text()]
+    assert len(said) == 1
+    label(dock, qtbot)
+    assert "photo" in dock.runner.message.text()
+
+
+def test_an_open_dock_lets_a_labelled_image_go(
+    viewer: ViewerModel, dock: LabelDock, qtbot: QtBot
+) -> None:
+    viewer.add_image(DATA.copy(), name="stack")
+    qtbot.waitUntil(lambda: dock.box.preview.layer is not None, timeout=20_000)
+    label(dock, qtbot)
+    dock.show_stage("distance")
+    viewer.add_points()  # napari itself holds on to the layer selected last
+    kept = [weakref.ref(viewer.layers[name]) for name in ("stack", "stack distance map")]
+    for reference in kept:
+        viewer.layers.remove(reference())
+
+    def freed() -> bool:
+        gc.collect()
+        return all(reference() is None for reference in kept)
+
+    qtbot.waitUntil(freed)
+    assert dock.stage_button.offered() == []
+
+
+def test_a_cancelled_run_leaves_the_preview(
+    viewer: ViewerModel, stack: Any, dock: LabelDock, qtbot: QtBot, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    qtbot.waitUntil(lambda: dock.box.preview.layer is not None, timeout=20_000)
+    started = threading.Event()
+
+    def endless(source: Any, stages: Any, settings: Any, progress: Any) -> None:
+        started.set()
+        while True:
+            progress.advance(0)
+
+    monkeypatch.setattr(label_dock, "_label", endless)
+    dock.run()
+    assert dock.box.preview.layer is None
+    started.wait(10)
+    dock.runner.cancel()
+    qtbot.waitUntil(lambda: dock.box.preview.layer is not None, timeout=20_000)

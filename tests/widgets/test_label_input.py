@@ -95,3 +95,16 @@ def test_an_image_lends_its_grid_to_a_mask(viewer: ViewerModel, chosen: LabelInp
     assert source.mask is not None
     viewer.layers.remove(image)
     assert chosen.source().layers == (mask,)
+
+
+def test_it_starts_from_phases_that_are_looked_at(viewer: ViewerModel, qtbot: QtBot) -> None:
+    viewer.add_image(np.zeros(SHAPE), name="scan")
+    phases = mask_layer(
+        viewer, np.zeros(SHAPE, np.uint8), kind="phases", phases={"pore": 0, "active": 1}
+    )
+    viewer.layers.selection.active = phases
+    widget = LabelInput(viewer)
+    qtbot.addWidget(widget)
+    assert widget.from_mask
+    assert widget.source().layers == (phases,)
+    assert widget.source().phase == 1

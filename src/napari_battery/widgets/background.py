@@ -83,6 +83,7 @@ class Latest(QObject):
             return
         answer, error = self._outcome.pop()
         on_done, waiting = self._on_done, self._waiting
+        self._on_done = lambda _: None  # it may hold whole volumes
         self._running, self._waiting = False, None
         if waiting is None:
             self._timer.stop()

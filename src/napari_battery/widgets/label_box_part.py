@@ -85,7 +85,7 @@ class BoxPart(QWidget):
         kept.edited.connect(self.source_changed)
         form.changed.connect(self._look_anew)
         dims, camera = viewer.dims.events, camera_of(viewer).events
-        listen(self, self._look_later, dims.point, dims.order, dims.ndisplay, camera.center)
+        listen(self, self.look_later, dims.point, dims.order, dims.ndisplay, camera.center)
         listen(self, self._layer_removed, viewer.layers.events.removed)
 
     def source_changed(self) -> None:
@@ -93,7 +93,7 @@ class BoxPart(QWidget):
         self.rest()
         self._part = None
         self.notice.say("")
-        self._look_later()
+        self.look_later()
 
     def untick(self) -> None:
         """Put the preview away for now; the next sitting starts as the person had it."""
@@ -113,16 +113,17 @@ class BoxPart(QWidget):
     def _toggled(self, wanted: bool) -> None:
         remembered().setValue(_REMEMBERED, "true" if wanted else "false")
         if wanted:
-            self._look_later()
+            self.look_later()
         else:
             self.notice.say("")
             self.rest()
 
     def _look_anew(self) -> None:
         self._box = None
-        self._look_later()
+        self.look_later()
 
-    def _look_later(self, event: Any = None) -> None:
+    def look_later(self, event: Any = None) -> None:
+        """Look once settings and view have rested a moment."""
         if self.preview_box.isChecked():
             self._timer.start()
 
@@ -132,10 +133,7 @@ class BoxPart(QWidget):
             return
         try:
             source, settings = self._input.source(), self._form.value()
-        except InputError as problem:
-            self.notice.say(str(problem), "error")
-            return
-        except ValueError:  # the form says which settings do not go together
+        except ValueError:  # dock and form say what is wrong
             return
         centre = view_centre(self._viewer, source.layers[-1])
         if is_inside(self._box, centre):
@@ -186,7 +184,7 @@ class BoxPart(QWidget):
     def showEvent(self, event: Any) -> None:  # noqa: N802 (Qt's name)
         """Bring the preview back."""
         super().showEvent(event)
-        self._look_later()
+        self.look_later()
 
     def hideEvent(self, event: Any) -> None:  # noqa: N802 (Qt's name)
         """Take the preview along when the dock goes."""

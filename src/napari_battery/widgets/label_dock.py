@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
+from weakref import WeakValueDictionary
 
 from qtpy.QtWidgets import QCheckBox, QHBoxLayout, QPushButton, QVBoxLayout, QWidget
 
@@ -79,7 +80,7 @@ class LabelDock(QWidget):
         )
         self.stage_button = StageButton()
         self.result = ResultPart(viewer)
-        self._shown_stages: dict[str, Any] = {}
+        self._shown_stages: WeakValueDictionary[str, Any] = WeakValueDictionary()
         self._lay_out()
 
         self.input.changed.connect(self._another_source)
@@ -87,6 +88,7 @@ class LabelDock(QWidget):
         self.keep_box.toggled.connect(self._keep_toggled)
         self.reset_button.clicked.connect(self.form.reset)
         self.runner.clicked.connect(self.run)
+        self.runner.busy_changed.connect(self._busy_changed)
         self.stage_button.wanted.connect(self.show_stage)
         self._source_changed()
 
@@ -129,8 +131,10 @@ class LabelDock(QWidget):
         self.threshold.setVisible(not from_mask)
         source = self._source()
         self.form.set_voxel_size(None if source is None else source.volume.voxel_size_um)
-        ready = source is not None and has_run(self._kept.of(source))
-        self.stage_button.offer(list(STAGES) if ready else [])
+        offered: list[str] = []
+        if source is not None and not self.runner.busy and has_run(self._kept.of(source)):
+            offered = list(STAGES)
+        self.stage_button.offer(offered)
 
     def _source(self) -> LabelSource | None:
         self.notice.say("")
@@ -177,8 +181,12 @@ class LabelDock(QWidget):
         self._kept.forget()
         return fits_memory(source.volume)
 
-    def _labelled(self, source: LabelSource, done: _Done) -> None:
+    def _busy_changed(self, busy: bool) -> None:
         self._source_changed()
+        if not busy:
+            self.box.look_later()
+
+    def _labelled(self, source: LabelSource, done: _Done) -> None:
         gone = [layer.name for layer in source.layers if layer not in self._viewer.layers]
         if gone:
             text = f"“{gone[0]}” was deleted meanwhile; its {particles(done.count.n)} were dropped."
@@ -211,11 +219,6 @@ class LabelDock(QWidget):
         if before is not None and before in self._viewer.layers:
             self._viewer.layers.remove(before)
         self._shown_stages[name] = add_stage(self._viewer, volume, name)
-
-    def hideEvent(self, event: Any) -> None:  # noqa: N802 (Qt's name)
-        """Forget the layers it made; they are the person's."""
-        self._shown_stages.clear()
-        super().hideEvent(event)
 
 
 def _label(

@@ -94,6 +94,9 @@ class LabelInput(QWidget):
         self.mask.layer_changed.connect(self._mask_changed)
         self.grey.layer_changed.connect(self._changed)
         self.phase.currentIndexChanged.connect(self._changed)
+        active = viewer.layers.selection.active
+        if isinstance(active, Labels) and active.metadata.get(KEY, {}).get("kind") == "phases":
+            self.take_mask(active)
         self._show_rows()
 
     @property

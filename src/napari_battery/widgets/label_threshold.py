@@ -153,8 +153,8 @@ class ThresholdPart(QWidget):
             return
         try:
             source, settings = self._input.source(), self._form.value()
-        except InputError as problem:
-            self.notice.say(str(problem), "error")
+        except InputError:  # the dock says what is wrong with the layer
+            self.histogram.clear("")
             return
         except ValueError:  # the form says which settings do not go together
             return

@@ -161,11 +161,12 @@ class StepRunner(QWidget):
         self.run_button.setEnabled(True)
         self.cancel_button.setEnabled(False)
         result, error = self._outcome.pop()
+        on_done, self._on_done = self._on_done, lambda _: None  # it may hold whole volumes
         self.busy_changed.emit(False)
         if error is None:
             self.say(f"Done in {time.monotonic() - self._started:.1f} s.")
             try:
-                self._on_done(result)
+                on_done(result)
             except InputError as problem:
                 self.say(str(problem), error=True)
         elif isinstance(error, Cancelled):
