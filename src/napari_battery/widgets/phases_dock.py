@@ -18,6 +18,7 @@ from napari_battery.widgets.closing import delete_when_closed
 from napari_battery.widgets.label_input import looked_at
 from napari_battery.widgets.layers import volume_from_layer
 from napari_battery.widgets.opening import open_dock
+from napari_battery.widgets.phases_classifier import ClassifierPage
 from napari_battery.widgets.phases_form import PhasesForm
 from napari_battery.widgets.phases_layers import add_phases
 from napari_battery.widgets.phases_look import PhasesLook, say_fractions
@@ -43,6 +44,7 @@ class PhasesDock(QWidget):
         self.settings = PhasesForm()
         self.form = self.settings.form
         self.look = PhasesLook(viewer, self.image, self.settings)
+        self.classifier = ClassifierPage(viewer, self.image)
         self.reset_button = QPushButton("Defaults")
         self.reset_button.setToolTip("Put every setting back to its default")
         self.runner = StepRunner(
@@ -54,11 +56,17 @@ class PhasesDock(QWidget):
         self._made: Any = None
         self._lay_out()
 
-        self.image.layer_changed.connect(self._image_changed)
+        self.image.layer_changed.connect(self.fit_lengths)
+        self.look.looked.connect(self.fit_lengths)
+        self.form.changed.connect(self._method_changed)
+        self.classifier.classifier_changed.connect(
+            lambda: self.look.use(self.classifier.classifier)
+        )
         self.reset_button.clicked.connect(self.form.reset)
         self.runner.clicked.connect(self.run)
         self.next_button.clicked.connect(self._label_particles)
-        self._image_changed()
+        self.fit_lengths()
+        self._method_changed()
 
     def _lay_out(self) -> None:
         content = QWidget()
@@ -71,6 +79,7 @@ class PhasesDock(QWidget):
         for widget in (
             self.settings.method,
             self.look,
+            self.classifier,
             self.settings,
             self.reset_button,
             self.runner,
@@ -81,13 +90,17 @@ class PhasesDock(QWidget):
         fill_scrolling(self, content)
         self.setMinimumWidth(300)
 
-    def _image_changed(self) -> None:
-        """Convert lengths by the voxel size of the chosen image."""
+    def fit_lengths(self) -> None:
+        """Convert lengths by the voxel size that the chosen image now has."""
         layer, size = self.image.layer, None
         if layer is not None:
             with suppress(InputError):  # the histogram says it
                 size = volume_from_layer(layer).voxel_size_um
         self.form.set_voxel_size(size)
+        self.classifier.form.set_voxel_size(size)
+
+    def _method_changed(self) -> None:
+        self.classifier.setVisible(self.form.value().method == "classifier")
 
     def run(self) -> None:
         """Segment the chosen image with the settings of the form."""
@@ -101,8 +114,10 @@ class PhasesDock(QWidget):
             self.runner.say(str(problem), error=True)
             return
 
+        classifier = self.classifier.classifier
+
         def step(progress: Progress) -> tuple[Volume, dict[str, float]]:
-            phases = segment_phases(image, settings, progress)
+            phases = segment_phases(image, settings, progress, classifier=classifier)
             return phases, _fractions(phases)
 
         self.next_button.hide()

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from typing import Any
 
 import pandas as pd
@@ -15,22 +15,28 @@ from napari_battery.widgets.layers import KEY, add_volume
 
 __all__ = ["PhaseOverlay", "add_phases", "code_colours", "colour_of"]
 
+Codes = Mapping[str, int]
+
 _COLOURS = {"pore": "#dc267f", "active": "#ffb000", "binder": "#648fff"}
 """Colours that the colour-blind tell apart (IBM's palette)."""
+
+_OTHERS = ("#785ef0", "#fe6100", "#2ca25f")
+"""For phases that a classifier calls otherwise."""
 
 _OPACITY = 0.45
 
 
-def colour_of(phase: str) -> str:
+def colour_of(phase: str, code: int = 0) -> str:
     """Colour of a phase wherever it is drawn; pore is drawn only where it is scribbled."""
-    return _COLOURS[phase]
+    return _COLOURS.get(phase, _OTHERS[code % len(_OTHERS)])
 
 
-def code_colours(codes: Mapping[str, int], shown: Iterable[str]) -> list[str]:
-    """Colour of each code from 0 on; those of phases that are not `shown` are transparent."""
+def code_colours(codes: Codes, *, with_pore: bool = False) -> list[str]:
+    """Colour of each number from 0 on; of those that name no phase, or pore, transparent."""
     colours = ["transparent"] * (max(codes.values()) + 1)
-    for name in shown:
-        colours[codes[name]] = colour_of(name)
+    for name, code in codes.items():
+        if with_pore or name != "pore":
+            colours[code] = colour_of(name, code)
     return colours
 
 
@@ -45,7 +51,7 @@ def add_phases(viewer: ViewerModel, volume: Volume) -> Any:
         volume,
         labels=True,
         # a direct colour map would have napari compile a function first, for over a second
-        colormap=CyclicLabelColormap(colors=code_colours(phases, _but_pore(phases))),
+        colormap=CyclicLabelColormap(colors=code_colours(phases)),
         features=pd.DataFrame({"index": list(names), "phase": list(names.values())}),
         opacity=_OPACITY,
     )
@@ -55,7 +61,9 @@ class PhaseOverlay(PreviewLayer):
     """The layer that shows the phases of a slice while they are set up, under scribbles."""
 
     def __init__(self, viewer: ViewerModel) -> None:
-        super().__init__(viewer, code_colours(PHASE_CODES, _but_pore(PHASE_CODES)), _OPACITY)
+        last = max(PHASE_CODES.values())
+        others = {f"phase {n}": n for n in range(last + 1, last + 1 + len(_OTHERS))}
+        super().__init__(viewer, code_colours({**PHASE_CODES, **others}), _OPACITY)
 
     def show(self, volume: Volume) -> None:
         """Show these phases; the layer is made where it is missing."""
@@ -69,7 +77,3 @@ class PhaseOverlay(PreviewLayer):
         ]
         if self.layer is not before and above and above[0] < layers.index(self.layer):
             layers.move(layers.index(self.layer), above[0])
-
-
-def _but_pore(phases: Iterable[str]) -> list[str]:
-    return [name for name in phases if name != "pore"]

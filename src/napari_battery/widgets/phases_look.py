@@ -2,19 +2,22 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from html import escape
 from typing import Any
 
 import numpy as np
 from napari.viewer import ViewerModel
-from qtpy.QtCore import QTimer
+from qtpy.QtCore import QTimer, Signal
 from qtpy.QtWidgets import QCheckBox, QVBoxLayout, QWidget
 
 from napari_battery.errors import InputError
+from napari_battery.labelling.classifier import PixelClassifier
 from napari_battery.labelling.phases_model import PhaseModel, prepare_phases
 from napari_battery.labelling.phases_settings import PhaseSettings
 from napari_battery.labelling.thresholds import levels_of_histogram
+from napari_battery.lengths import spacing_voxels
 from napari_battery.progress import Progress
 from napari_battery.volume import Volume
 from napari_battery.widgets.background import Latest
@@ -37,7 +40,7 @@ _DEBOUNCE_MS = 40
 _EDGE = 1024
 """Of slices longer than this only a square around the middle of the view is previewed."""
 _REMEMBERED = "phases/preview"
-_ORDER = ("pore", "binder", "active")
+_ORDER = {"pore": 0, "binder": 1, "active": 2}
 _BETWEEN = "#8a6a20"
 """Hysteresis: what is active only where it hangs on surely active voxels."""
 
@@ -65,6 +68,9 @@ class PhasesLook(QWidget):
         Settings to follow; dragged levels are written into it.
     """
 
+    looked = Signal()
+    """The image is looked at (again): its place may have changed."""
+
     def __init__(self, viewer: ViewerModel, image: LayerChooser, settings: PhasesForm) -> None:
         super().__init__()
         self._viewer, self._image, self._settings = viewer, image, settings
@@ -80,7 +86,9 @@ class PhasesLook(QWidget):
 
         self.overlay = PhaseOverlay(viewer)
         self._latest = Latest(self, self._failed)
+        self._classifier: PixelClassifier | None = None
         self._model: PhaseModel | None = None
+        self._spacing: tuple[float, ...] = ()
         self._window: Window | None = None
         self._timer = QTimer(self)
         self._timer.setSingleShot(True)
@@ -104,6 +112,11 @@ class PhasesLook(QWidget):
         self.notice.say("")
         layer = self._image.layer
         self.histogram.clear("Reading grey levels…" if layer is not None else "No image is open")
+        self.look_later()
+
+    def use(self, classifier: PixelClassifier | None) -> None:
+        """Preview with this classifier, where the method is the classifier."""
+        self._classifier = classifier
         self.look_later()
 
     def untick(self) -> None:
@@ -131,16 +144,30 @@ class PhasesLook(QWidget):
             return
         except ValueError:  # the form says which settings do not go together
             return
-        model = self._model if self._model is not None and _is_of(self._model, image) else None
+        model = self._model_of(image)
         if self._fill_levels(settings, model):
             return  # that changes the form, and so looks again
-        window = self._wanted_window(layer)
+        self.looked.emit()
+        self.histogram.setVisible(settings.method != "classifier")
+        window, classifier = self._wanted_window(layer), self._classifier
         self._window = window
+        if settings.method == "classifier" and classifier is None:
+            self._latest.forget()
+            self.overlay.hide()
+            self.notice.say("Paint examples and train, or load a model.")
+            return
 
         def work(progress: Progress) -> _Look:
-            return _look_at(image, settings, window, model, progress)
+            return _look_at(image, settings, window, model, classifier, progress)
 
         self._latest.ask(work, lambda look: self._show(layer, image, settings, look))
+
+    def _model_of(self, image: Volume) -> PhaseModel | None:
+        """What was found of this image before; smoothing depends on its voxels' shape, too."""
+        model, spacing = self._model, spacing_voxels(image)
+        if model is None or model.image is not image.data or model.region is not image.region:
+            return None
+        return model if self._spacing == spacing else None
 
     def _wanted_window(self, layer: Any) -> Window | None:
         window = shown_slice(self._viewer, layer) if self.box.isChecked() else None
@@ -162,7 +189,7 @@ class PhasesLook(QWidget):
         if look.problem:
             self.notice.say(look.problem, "error")
             return
-        if look.model is not None:
+        if look.model is not None and look.model.levels:
             lines.append(_say_volume(settings, look.model))
         self.notice.say("<br>".join(lines))
 
@@ -173,8 +200,8 @@ class PhasesLook(QWidget):
         if self._model is None or self._model.histogram is not model.histogram:
             self.histogram.set_histogram(*grey.bars())
             self._settings.fit_editors(grey.low, grey.high)
-        self._model = model
-        if with_levels:
+        self._model, self._spacing = model, spacing_voxels(image)
+        if with_levels and model.levels:
             self.histogram.set_bands(model.levels, bands(settings))
         else:
             self.histogram.set_bands([], [None])
@@ -184,7 +211,7 @@ class PhasesLook(QWidget):
             layer, self._window
         )
         where = "Previewed part of this slice" if is_part else "This slice"
-        text = f"{where}: {_in_colour(phases.fractions)}."
+        text = f"{where}: {_in_colour(phases)}."
         if phases.around:
             text += (
                 f" Only indicative: pieces are judged from {phases.around} slices on either "
@@ -268,20 +295,25 @@ def bands(settings: PhaseSettings) -> list[str | None]:
     return rising if settings.active == "brightest" else rising[::-1]
 
 
-def say_fractions(fractions: dict[str, float]) -> str:
-    """Name the phases with their shares in per cent, pore first."""
-    return ", ".join(
-        f"{name} {100 * fractions[name]:.1f} %" for name in _ORDER if name in fractions
-    )
+def say_fractions(fractions: Mapping[str, float]) -> str:
+    """Name the phases with their shares in per cent, pore first and active last."""
+    return ", ".join(f"{name} {100 * fractions[name]:.1f} %" for name in _in_order(fractions))
 
 
-def _in_colour(fractions: dict[str, float]) -> str:
-    """Say fractions with a square in the colour of each phase that is drawn."""
-    text = say_fractions(fractions)
-    for name in set(fractions) - {"pore"}:
-        square = f'<span style="color: {colour_of(name)}">■</span>'
-        text = text.replace(name, f"{square}\N{NO-BREAK SPACE}{name}")
-    return text
+def _in_colour(phases: SlicePhases) -> str:
+    """Say the fractions with a square in the colour of each phase that is drawn."""
+    said = []
+    for name in _in_order(phases.fractions):
+        text = f"{escape(name)} {100 * phases.fractions[name]:.1f} %"
+        if name != "pore":
+            colour = colour_of(name, phases.volume.metadata["phases"][name])
+            text = f'<span style="color: {colour}">■</span>\N{NO-BREAK SPACE}{text}'
+        said.append(text)
+    return ", ".join(said)
+
+
+def _in_order(names: Iterable[str]) -> list[str]:
+    return sorted(names, key=lambda name: _ORDER.get(name, 1))
 
 
 def _say_volume(settings: PhaseSettings, model: PhaseModel) -> str:
@@ -296,7 +328,7 @@ def _say_volume(settings: PhaseSettings, model: PhaseModel) -> str:
     if settings.method == "hysteresis":
         low, high = 100 * shares[2], 100 * (shares[1] + shares[2])
         return f"{text}. Whole volume: active between {low:.1f} and {high:.1f} %."
-    names = ("pore", "active") if len(shares) == 2 else _ORDER
+    names = ("pore", "active") if len(shares) == 2 else tuple(_ORDER)
     by_name = dict(zip(names, shares, strict=True))
     return f"{text}. Whole volume, by grey level alone: {say_fractions(by_name)}."
 
@@ -306,13 +338,16 @@ def _look_at(
     settings: PhaseSettings,
     window: Window | None,
     before: PhaseModel | None,
+    classifier: PixelClassifier | None,
     progress: Progress,
 ) -> _Look:
     try:
         model = prepare_phases(image, settings, progress, before)
         phases = None
         if window is not None:
-            phases = slice_phases(image, settings, window, progress, model=model)
+            phases = slice_phases(
+                image, settings, window, progress, model=model, classifier=classifier
+            )
         return _Look(model, "", phases)
     except InputError as problem:
         # the grey levels can still be shown, so that the person sees why
@@ -320,10 +355,6 @@ def _look_at(
         if settings == by_otsu:
             raise
         return _Look(prepare_phases(image, by_otsu, progress, before), str(problem), None)
-
-
-def _is_of(model: PhaseModel, image: Volume) -> bool:
-    return model.image is image.data and model.region is image.region
 
 
 def _slice_size(layer: Any, window: Window) -> int:

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass, replace
-from typing import Any
 
 import numpy as np
 
+from napari_battery.labelling.classifier import PixelClassifier
 from napari_battery.labelling.phases import segment_phases
 from napari_battery.labelling.phases_finish import is_local
 from napari_battery.labelling.phases_model import PhaseModel
@@ -53,7 +53,7 @@ def slice_phases(
     progress: Progress = SILENT,
     *,
     model: PhaseModel | None = None,
-    classifier: Any = None,
+    classifier: PixelClassifier | None = None,
 ) -> SlicePhases:
     """Find the phases in a window, one voxel thick along one axis in 3-D.
 
@@ -82,7 +82,7 @@ def slice_phases(
     )
     # a preview needs no fingerprint of the file
     source = replace(image, path=None)
-    phases = segment_phases(source, settings, progress, box=box, model=model)
+    phases = segment_phases(source, settings, progress, box=box, model=model, classifier=classifier)
     inner = tuple(
         slice(w.start - b.start, w.stop - b.start) for w, b in zip(window, box, strict=True)
     )
