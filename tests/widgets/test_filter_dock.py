@@ -227,6 +227,40 @@ def test_a_scaled_layer_without_a_unit_keeps_its_scale(
     assert volume_from_layer(made).voxel_size_um is None
 
 
+def test_the_preview_follows_the_image_s_place_and_grey_levels(
+    viewer: ViewerModel, stack: Any, dock: FilterDock, qtbot: QtBot
+) -> None:
+    qtbot.waitUntil(lambda: dock.swipe.layer is not None)
+    stack.scale = (2, 3, 4)
+    stack.translate = (0, 10, 0)
+    qtbot.waitUntil(lambda: tuple(dock.swipe.layer.scale) == (2, 3, 4))
+    assert tuple(dock.swipe.layer.translate[1:]) == (10, 0)
+    assert tuple(dock.swipe.line.scale) == (2, 3, 4)
+    stack.data = 255 - DATA
+    expected = filter_image(volume_from_layer(stack), MedianSettings()).data
+    step = filter_preview.current_slice(viewer, stack, 0)
+    qtbot.waitUntil(lambda: previewed(dock, expected[step : step + 1]))
+
+
+def test_a_multiscale_image_is_filtered_at_its_finest(
+    viewer: ViewerModel, dock: FilterDock, qtbot: QtBot
+) -> None:
+    layer = viewer.add_image([DATA, DATA[:, ::2, ::2]], multiscale=True, name="pyramid")
+    expected = filter_image(volume_from_layer(layer), MedianSettings()).data
+    step = filter_preview.current_slice(viewer, layer, 0)
+    qtbot.waitUntil(lambda: previewed(dock, expected[step : step + 1]))
+    apply(dock, qtbot)
+    np.testing.assert_array_equal(viewer.layers["pyramid (median, radius 1)"].data, expected)
+
+
+def test_a_2d_image(viewer: ViewerModel, dock: FilterDock, qtbot: QtBot) -> None:
+    layer = viewer.add_image(DATA[0], name="flat")
+    expected = filter_image(volume_from_layer(layer), MedianSettings()).data
+    qtbot.waitUntil(lambda: previewed(dock, expected))
+    apply(dock, qtbot)
+    np.testing.assert_array_equal(viewer.layers["flat (median, radius 1)"].data, expected)
+
+
 def test_a_large_result_goes_to_a_file(
     viewer: ViewerModel,
     stack: Any,

@@ -414,8 +414,8 @@ class FilterDock(QWidget):
         words = []
         if preview.noise is not None:
             before, after = preview.noise
-            change = "" if before == 0 else f" ({100 * (after / before - 1):+.0f} %)"
-            change = change.replace("-", "−")
+            percent = 0 if before == 0 else round(100 * (after / before - 1))
+            change = f" ({percent:+d} %)".replace("-", "−") if percent else ""
             words.append(f"Noise in flat areas: σ {before:.3g} → {after:.3g}{change}")
         if not preview.whole:
             shape = " × ".join(str(n) for n in preview.patch.data.shape if n > 1)
