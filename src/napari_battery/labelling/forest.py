@@ -1,13 +1,11 @@
 """A random forest as plain arrays, and its answers."""
 
-# mypy: disallow-untyped-decorators=False
 from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-import numba
 import numpy as np
 from numpy.typing import NDArray
 
@@ -24,8 +22,6 @@ ARRAYS = {
     "shares": np.float32,
 }
 """The arrays that make a forest, and their types."""
-
-_AT_ONCE = 128
 
 
 @dataclass(frozen=True)
@@ -55,6 +51,8 @@ def forest_of(arrays: Mapping[str, NDArray[Any]], n_features: int, n_classes: in
     InputError
         If the arrays do not fit together: whatever file they came from is broken.
     """
+    from napari_battery.labelling._forest import levels
+
     broken = InputError("The classifier's trees are broken: train it again.")
     if any(arrays[k].ndim != (2 if k == "shares" else 1) for k in ARRAYS):
         raise broken
@@ -87,7 +85,7 @@ def forest_of(arrays: Mapping[str, NDArray[Any]], n_features: int, n_classes: in
     if not fits.all():
         raise broken
     level = np.zeros(n, np.int32)
-    _levels(after, leaf, level)
+    levels(after, leaf, level)
     return Forest(ours, np.maximum.reduceat(level, ours["roots"]))
 
 
@@ -152,56 +150,12 @@ def probabilities(forest: Forest, values: NDArray[np.float32]) -> NDArray[np.flo
     (n, n_classes) float32 array
         As of scikit-learn's ``predict_proba``.
     """
+    from napari_battery.labelling._forest import walk
+
     result = np.empty((len(values), forest.n_classes), np.float32)
     a = forest.arrays
-    _walk(
+    walk(
         a["feature"], a["threshold"], a["next"], a["leaf"], a["roots"], forest.depths, a["shares"],
         np.ascontiguousarray(values), result,
     )  # fmt: skip
     return result
-
-
-@numba.njit(cache=True, nogil=True)
-def _levels(after: Any, leaf: Any, level: Any) -> None:
-    """Steps from the root to each node; nodes come before what is below them."""
-    for i in range(len(after)):
-        if not leaf[i]:
-            level[after[i]] = level[i] + 1
-            level[after[i] + 1] = level[i] + 1
-
-
-@numba.njit(cache=True, nogil=True)
-def _walk(
-    feature: Any, threshold: Any, after: Any, leaf: Any, roots: Any, depths: Any, shares: Any,
-    values: Any, result: Any,
-) -> None:  # fmt: skip
-    """Walk many voxels down a tree side by side: none waits for another's memory.
-
-    No step has a condition, for the processor cannot foresee which way a voxel goes.
-    """
-    n, n_features = values.shape
-    n_classes = shares.shape[1]
-    flat = values.ravel()
-    node = np.empty(_AT_ONCE, np.int32)
-    row = np.empty(_AT_ONCE, np.int32)
-    for j in range(_AT_ONCE):
-        row[j] = j * n_features
-    total = np.zeros((_AT_ONCE, n_classes))
-    for first in range(0, n, _AT_ONCE):
-        m = min(_AT_ONCE, n - first)
-        part = flat[first * n_features : (first + m) * n_features]
-        total[:] = 0
-        for t in range(len(roots)):
-            node[:] = roots[t]
-            for _ in range(depths[t]):
-                for j in range(m):
-                    i = node[j]
-                    node[j] = after[i] + np.int32(
-                        part[np.uint32(row[j] + feature[i])] > threshold[i]
-                    )
-            for j in range(m):
-                for k in range(n_classes):
-                    total[j, k] += shares[leaf[node[j]], k]
-        for j in range(m):
-            for k in range(n_classes):
-                result[first + j, k] = total[j, k] / len(roots)

@@ -1,11 +1,9 @@
 """Smoothing of classes by a Markov random field: neighbours tend to be of one class."""
 
-# mypy: disallow-untyped-decorators=False
 from __future__ import annotations
 
 from typing import Any
 
-import numba
 import numpy as np
 from numpy.typing import NDArray
 
@@ -59,10 +57,12 @@ def smooth(
     """
     if classes.ndim == 2:
         return smooth(classes[None], costs[None], weight, (1.0, *spacing), parity)
+    from napari_battery.labelling._field import half_sweep
+
     weights = _weights(weight, spacing)
     changed = 0
     for _ in range(SWEEPS):
-        changed = sum(_half_sweep(classes, costs, weights, parity + k) for k in (0, 1))
+        changed = sum(half_sweep(classes, costs, weights, parity + k) for k in (0, 1))
         if changed == 0:
             break
     return changed
@@ -104,9 +104,11 @@ def gaussian_costs(grey: NDArray[Any], means: NDArray[Any], sigma: float) -> NDA
     grey's shape + (n_classes,) uint16 array
         ``(grey − mean)² / 2 sigma²`` above the best class's, in steps of 1 / `PER_UNIT`.
     """
+    from napari_battery.labelling._field import gaussian
+
     costs = np.empty((*grey.shape, len(means)), np.uint16)
     flat = costs.reshape(-1, len(means))
-    _gaussian(grey.ravel(), np.asarray(means, float), PER_UNIT / (2 * sigma**2), flat)
+    gaussian(grey.ravel(), np.asarray(means, float), PER_UNIT / (2 * sigma**2), flat)
     return costs
 
 
@@ -121,54 +123,3 @@ def quantised(probabilities: NDArray[np.float32]) -> NDArray[np.uint16]:
 
 def _weights(weight: float, spacing: tuple[float, ...]) -> NDArray[np.int64]:
     return np.rint(PER_UNIT * weight / np.asarray(spacing)).astype(np.int64)
-
-
-@numba.njit(cache=True, nogil=True)
-def _gaussian(grey: Any, means: Any, factor: float, costs: Any) -> None:
-    for i in range(len(grey)):
-        best = np.inf
-        for mean in means:
-            best = min(best, (grey[i] - mean) ** 2)
-        for k in range(len(means)):
-            cost = factor * ((grey[i] - means[k]) ** 2 - best)
-            costs[i, k] = np.uint16(min(cost + 0.5, 65_535.0))
-
-
-@numba.njit(cache=True, nogil=True)
-def _half_sweep(classes: Any, costs: Any, weights: Any, colour: int) -> int:
-    """Update the voxels of one colour of the checkerboard; returns how many changed."""
-    n_z, n_y, n_x, n_classes = costs.shape
-    w_z, w_y, w_x = weights
-    alike = np.zeros(256, np.int64)
-    changed = 0
-    for z in range(n_z):
-        for y in range(n_y):
-            for x in range((z + y + colour) & 1, n_x, 2):
-                own = classes[z, y, x]
-                if own == 255:
-                    continue
-                for k in range(n_classes):
-                    alike[k] = 0
-                if z > 0:
-                    alike[classes[z - 1, y, x]] += w_z
-                if z < n_z - 1:
-                    alike[classes[z + 1, y, x]] += w_z
-                if y > 0:
-                    alike[classes[z, y - 1, x]] += w_y
-                if y < n_y - 1:
-                    alike[classes[z, y + 1, x]] += w_y
-                if x > 0:
-                    alike[classes[z, y, x - 1]] += w_x
-                if x < n_x - 1:
-                    alike[classes[z, y, x + 1]] += w_x
-                best = own
-                least = np.int64(costs[z, y, x, own]) - alike[own]
-                for k in range(n_classes):
-                    cost = np.int64(costs[z, y, x, k]) - alike[k]
-                    if cost < least:
-                        least = cost
-                        best = k
-                if best != own:
-                    classes[z, y, x] = best
-                    changed += 1
-    return changed
