@@ -15,8 +15,17 @@ from napari_battery.widgets.edit_patch import make_patch, replace_label
 from napari_battery.widgets.edit_places import Places
 from napari_battery.widgets.edit_split import parts_at, two_centres
 
-__all__ = ["count_voxels", "delete_act", "in_words", "merge_act", "pieces", "split_act"]
+__all__ = [
+    "count_voxels",
+    "delete_act",
+    "in_words",
+    "merge_act",
+    "picked_in_words",
+    "pieces",
+    "split_act",
+]
 
+_SIZES_TOLD = 3
 _COUNTED_VOXELS = 1 << 24
 """Boxes up to this size are looked through for pieces (a tenth of a second)."""
 
@@ -28,6 +37,18 @@ def in_words(labels: Sequence[int], most: int = 4) -> str:
     if len(labels) < 2:
         return "".join(map(str, labels))
     return f"{', '.join(map(str, labels[:-1]))} and {labels[-1]}"
+
+
+def picked_in_words(data: Any, places: Places, picked: Sequence[int]) -> str:
+    """How many particles there are, and which are picked, with the size of a few."""
+    text = "1 particle. " if len(places) == 1 else f"{len(places):,} particles. "
+    if not picked:
+        return text + "Click one to pick it; Ctrl or Shift adds."
+    if len(picked) > _SIZES_TOLD:
+        return text + f"{len(picked):,} picked: {in_words(picked)}."
+    unit = "voxels" if data.ndim == 3 else "pixels"
+    sizes = [f"{label} ({count_voxels(data, places, label):,} {unit})" for label in picked]
+    return text + f"Picked: {', '.join(sizes)}."
 
 
 def count_voxels(data: Any, places: Places, label: int) -> int:

@@ -17,10 +17,9 @@ from napari_battery.widgets.background import Latest
 from napari_battery.widgets.choosers import LayerChooser
 from napari_battery.widgets.closing import delete_when_closed
 from napari_battery.widgets.edit_acts import (
-    count_voxels,
     delete_act,
-    in_words,
     merge_act,
+    picked_in_words,
     pieces,
     split_act,
 )
@@ -31,6 +30,7 @@ from napari_battery.widgets.edit_memory import copy_to_memory, why_not_changed
 from napari_battery.widgets.edit_modes import RedrawMode, SplitMode
 from napari_battery.widgets.edit_panel import KEYS, EditPanel
 from napari_battery.widgets.edit_places import Places
+from napari_battery.widgets.edit_target import is_of_particles, labels_meant, let_go
 from napari_battery.widgets.layers import add_volume, volume_from_layer
 from napari_battery.widgets.listening import listen
 from napari_battery.widgets.notice import Notice
@@ -42,8 +42,6 @@ if TYPE_CHECKING:
     import napari.viewer
 
 __all__ = ["EditDock"]
-
-_SIZES_TOLD = 3
 
 
 class EditDock(QWidget):
@@ -62,7 +60,7 @@ class EditDock(QWidget):
         self._taken: Labels | None = None
 
         self.labels = LayerChooser(
-            viewer, Labels, "Labels to correct: click its particles to pick them", _is_of_particles
+            viewer, Labels, "Labels to correct: click its particles to pick them", is_of_particles
         )
         self.about = Notice()
         self.panel = EditPanel()
@@ -76,12 +74,12 @@ class EditDock(QWidget):
         self.runner.busy_changed.connect(self._refresh)
         listen(self, self._refresh, session.selection_changed, session.current_changed)
         listen(self, self._refresh, session.table_changed, session.analyses_changed)
-        self.destroyed.connect(_let_go(session, self._keys, self._state()))
-        self.labels.choose(_meant(session))
+        self.destroyed.connect(let_go(session, self._keys, self._state()))
+        self.labels.choose(labels_meant(session))
         self._refresh()
 
     def _state(self) -> dict[str, Any]:
-        """What must be put right once the dock is gone; shared with `_let_go`."""
+        """What must be put right once the dock is gone; shared with `let_go`."""
         self._kept: dict[str, Any] = {"mode": None, "history": None, "listener": None}
         return self._kept
 
@@ -110,9 +108,12 @@ class EditDock(QWidget):
 
     @property
     def picked(self) -> tuple[int, ...]:
-        """Picked particles of this layer."""
-        session = self._session
-        return session.selection if session.picked_layer is self._taken is not None else ()
+        """Picked particles of this layer that are there."""
+        session, history = self._session, self.history
+        if history is None or session.picked_layer is not self._taken:
+            return ()
+        places = history.places
+        return tuple(n for n in session.selection if places is None or n in places)
 
     @property
     def ready(self) -> bool:
@@ -381,22 +382,10 @@ class EditDock(QWidget):
         elif history.places is None:
             self.about.say("Looking for particles…")
         else:
-            self.about.say(self._picked_in_words(layer, history.places))
+            self.about.say(picked_in_words(layer.data, history.places, picked))
         done = [] if history is None else [act.what for act in history.done]
         undone = [] if history is None else [act.what for act in history.undone]
         self.panel.show_acts(done, undone, busy=self.runner.busy or mode == "split")
-
-    def _picked_in_words(self, layer: Labels, places: Places) -> str:
-        n, picked = len(places), self.picked
-        text = f"{n:,} particle{'' if n == 1 else 's'}. "
-        if not picked:
-            return text + "Click one to pick it; Ctrl or Shift adds."
-        if len(picked) > _SIZES_TOLD:
-            return text + f"{len(picked)} picked: {in_words(picked)}."
-        unit = "voxels" if layer.ndim == 3 else "pixels"
-        counts = [(n, count_voxels(layer.data, places, n)) for n in picked]
-        sizes = [f"{n} ({count:,} {unit})" for n, count in counts if count]
-        return text + f"Picked: {', '.join(sizes)}."
 
     def showEvent(self, event: Any) -> None:  # noqa: N802 (Qt's name)
         """Take the layer while the dock is seen."""
@@ -410,29 +399,3 @@ class EditDock(QWidget):
         if not event.spontaneous():  # a minimised window keeps all
             self._take(is_seen=False)
         super().hideEvent(event)
-
-
-def _let_go(session: Session, keys: BoundKeys, kept: dict[str, Any]) -> Callable[[], None]:
-    """Return what gives back all that a dock took, once its widget is gone."""
-
-    def let_go() -> None:
-        keys.release()
-        if kept["mode"] is not None:
-            kept["mode"].leave()
-        if kept["history"] is not None:
-            kept["history"].changed.disconnect(kept["listener"])
-        if session.viewer is not None:
-            session.edit(None)
-
-    return let_go
-
-
-def _is_of_particles(layer: Any) -> bool:
-    return layer.ndim in (2, 3) and layer.metadata.get("napari-battery", {}).get("kind") != "phases"
-
-
-def _meant(session: Session) -> Any:
-    """The labels that the person most likely means: those looked at, else the active layer."""
-    if session.current is not None and session.current.labels is not None:
-        return session.current.labels
-    return session.viewer.layers.selection.active

@@ -16,7 +16,7 @@ __all__ = ["NAME", "SplitPoints"]
 
 NAME = "Split points"
 _PLACE = ("scale", "translate", "rotate", "shear", "affine", "units", "axis_labels")
-_SIZE_PX = 18
+_SIZE_PX = 22
 _HERE, _ELSEWHERE = (1.0, 0.23, 0.19, 1.0), (1.0, 0.23, 0.19, 0.35)
 
 
@@ -51,7 +51,7 @@ class SplitPoints:
                 place,
                 name=NAME,
                 features={"number": np.arange(1, len(points) + 1)},
-                text={"string": "{number}", "size": 11, "color": "white"},
+                text={"string": "{number}", "size": 12, "color": "white"},
                 size=self._size() if before is None else before.size[0],
                 face_color=colours,
                 border_color="white",

@@ -160,8 +160,9 @@ class TableDock(QWidget):
         for analysis in session.analyses:
             box.addItem(analysis.name)
             box.setItemData(box.count() - 1, _origin(analysis), Qt.ItemDataRole.ToolTipRole)
-        shown = session.current in session.analyses
-        box.setCurrentIndex(session.analyses.index(session.current) if shown else -1)
+        box.setCurrentIndex(-1)
+        if session.current in session.analyses:
+            box.setCurrentIndex(session.analyses.index(session.current))
         box.blockSignals(False)
         self._refresh()
         self._mark_picked()  # another analysis may not have all that was picked
