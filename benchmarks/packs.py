@@ -24,7 +24,7 @@ def pack(
     size : int
         Edge in voxels.
     void : float
-        Part of the volume that is void, 0.3 to 0.7. Particles are packed to a void of 0.45
+        Part of the volume that is void, 0.3 to 0.7. Particles are packed to a void of 0.4
         at least and then grown into each other, so that contacts get wider as it falls.
     diameter : float
         Median diameter in voxels; log-normal with a spread of 0.25.
@@ -38,7 +38,7 @@ def pack(
         True labels; a voxel within two particles belongs to the one whose surface is farther.
     """
     rng = np.random.default_rng(seed)
-    diameters = lognormal_diameters(size**3 * min(1 - void, 0.56), diameter, 0.25, rng)
+    diameters = lognormal_diameters(size**3 * min(1 - void, 0.6), diameter, 0.25, rng)
     radii = diameters / 2
     centres = pack_spheres(radii, (size,) * 3, rng)
     axes = np.exp(0.08 * rng.standard_normal((len(radii), 3)))

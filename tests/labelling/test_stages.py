@@ -40,7 +40,8 @@ def test_only_what_follows_a_change_is_done_again(grains):
         assert np.array_equal(found.data, wanted.data)
         assert found.metadata["n_labels"] == wanted.metadata["n_labels"]
     stages.run(LabelSettings())
-    assert titles(stages, LabelSettings(drop_border=True)) == {"Finding the threshold"}
+    numbering = {"Finding the threshold", "Numbering particles"}
+    assert titles(stages, LabelSettings(drop_border=True)) == numbering
     assert "Finding markers" in titles(stages, LabelSettings(marker_depth=2))
     assert titles(stages, LabelSettings(marker_depth=2)) == {"Finding the threshold"}
     # the same lengths in µm are no change
@@ -49,6 +50,14 @@ def test_only_what_follows_a_change_is_done_again(grains):
         marker_distance=10,
     )  # fmt: skip
     assert titles(stages, same) == {"Finding the threshold"}
+
+
+def test_labels_changed_by_hand_do_not_come_back(grains):
+    stages = Stages(grains)
+    first = stages.run(LabelSettings()).data
+    wanted = first.copy()
+    first[:] = 0
+    assert np.array_equal(stages.run(LabelSettings()).data, wanted)
 
 
 def test_every_stage_can_be_shown(grains):

@@ -14,6 +14,8 @@ __all__ = ["apart_peaks", "deep_peaks", "places_of", "steps_to_neighbours"]
 
 _CHUNK = 4_000_000
 _VISITS = 2_000_000
+_LEAST_DEPTH = 0.2
+"""Voxels that any peak must stand out by: less is the grid's own roughness."""
 
 
 def deep_peaks(depths: DepthMap, depth: float, progress: Progress = SILENT) -> NDArray[np.int64]:
@@ -90,7 +92,7 @@ def apart_peaks(
     """
     from scipy.spatial import cKDTree
 
-    peaks = deep_peaks(depths, 0, progress)
+    peaks = deep_peaks(depths, _LEAST_DEPTH, progress)
     points = np.stack(np.unravel_index(peaks, depths.levels.shape), axis=1).astype(float)
     points *= spacing or (1.0,) * depths.levels.ndim
     tree = cKDTree(points)

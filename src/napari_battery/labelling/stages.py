@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from napari_battery.errors import InputError
-from napari_battery.labelling.cut import without_cut
+from napari_battery.labelling.compact import grow_compact
 from napari_battery.labelling.depth import depth_map
 from napari_battery.labelling.markers import apart_peaks, deep_peaks
 from napari_battery.labelling.mask import (
@@ -19,8 +19,11 @@ from napari_battery.labelling.mask import (
     foreground_mask,
     threshold_value,
 )
+from napari_battery.labelling.merge import merged_numbers
 from napari_battery.labelling.phase_mask import phase_mask
+from napari_battery.labelling.renumber import renumbered, uncut_numbers
 from napari_battery.labelling.settings import LabelSettings
+from napari_battery.labelling.snow import snow
 from napari_battery.labelling.watershed import grow, marked, unlabelled
 from napari_battery.lengths import in_voxels, spacing_voxels
 from napari_battery.progress import SILENT, Progress
@@ -38,7 +41,9 @@ STAGES = {
 }
 """What can be shown on the way, in order, and what to call it."""
 
+_STEPS = ("mask", "cleaned", "distance", "snow", "markers", "grown", "merged", "labels")
 _MARGIN = 24.0
+"""Voxels that a part is labelled beyond its box: more than most particles' radii."""
 
 
 class Stages:
@@ -124,13 +129,12 @@ class Stages:
         progress.begin(1, "Finding the threshold")
         threshold = self.threshold(settings)
         progress.advance()
-        image, mask_given = self._part(settings)
-        spacing = spacing_voxels(image)
+        image, given_mask = self._part(settings)
         region = None if image.region is None else np.asarray(image.region, bool)
 
         def found_mask() -> NDArray[np.bool_]:
-            if mask_given is not None:
-                return phase_mask(mask_given, image, self.phase, progress)
+            if given_mask is not None:
+                return phase_mask(given_mask, image, self.phase, progress)
             assert threshold is not None
             return foreground_mask(image, threshold, settings, progress)
 
@@ -144,37 +148,65 @@ class Stages:
             settings.opening_radius,
             settings.minimum_volume,
         )
+        spacing = spacing_voxels(image)
         cleaned = self._step(
             "cleaned", key, lambda: clean_mask(mask, settings, region, spacing, progress)
         )
         if not self._keep:
-            del mask
-        key = (key, settings.distance_smoothing)
-        depths = self._step(
-            "distance", key, lambda: depth_map(cleaned, settings, spacing, progress)
-        )
-        if not self._keep:
-            del cleaned
-        by_depth = settings.markers == "h-maxima"
-        key = (key, by_depth, settings.marker_depth if by_depth else settings.marker_distance)
-
-        def found_markers() -> NDArray[np.int64]:
-            if by_depth:
-                return deep_peaks(depths, settings.marker_depth, progress)
-            return apart_peaks(depths, settings.marker_distance, spacing, progress)
-
-        places = self._step("markers", key, found_markers)
-        key = (key, settings.compactness)
-
-        def grown() -> NDArray[np.int32]:
-            numbers = np.arange(1, len(places) + 1, dtype=np.int32)
-            return grow(unlabelled(depths), places, numbers, progress)
-
-        labels = self._step("grown", key, grown)
+            del mask  # a byte per voxel, before more is needed
+        labels = self._parted(key, cleaned, settings, spacing, progress)
         if settings.drop_border:
-            labels = without_cut(labels, region)
+            numbers = uncut_numbers(labels, region, progress)
+            labels = renumbered(labels, numbers, not self._keep, progress)
+        elif self._keep and settings.merge_neck is None:
+            labels = labels.copy()  # the person may correct them; what is kept stays
         self._kept["labels"] = (None, labels)
         return self._finished(given, threshold, labels)
+
+    def _parted(
+        self,
+        key: Any,
+        mask: NDArray[np.bool_],
+        settings: LabelSettings,
+        spacing: tuple[float, ...],
+        progress: Progress,
+    ) -> NDArray[np.int32]:
+        """Labels of the particles in a mask."""
+        key = (key, settings.distance_smoothing)
+        depths = self._step("distance", key, lambda: depth_map(mask, settings, spacing, progress))
+        if settings.method == "snow":
+            key = (key, "snow")
+            places, parts = self._step("snow", key, lambda: snow(mask, spacing, progress))
+            self._step("markers", key, lambda: places)
+            labels: NDArray[np.int32] = self._step("grown", key, lambda: parts)
+        else:
+            by_depth = settings.markers == "h-maxima"
+            key = (key, by_depth, settings.marker_depth if by_depth else settings.marker_distance)
+            places = self._step(
+                "markers",
+                key,
+                lambda: (
+                    deep_peaks(depths, settings.marker_depth, progress)
+                    if by_depth
+                    else apart_peaks(depths, settings.marker_distance, spacing, progress)
+                ),
+            )
+            key = (key, settings.compactness)
+            labels = self._step(
+                "grown",
+                key,
+                lambda: (
+                    grow_compact(depths, places, settings.compactness, spacing, progress)
+                    if settings.compactness > 0
+                    else grow(unlabelled(depths), places, None, progress)
+                ),
+            )
+        if (ratio := settings.merge_neck) is None:
+            return labels
+        numbers = self._step(
+            "merged", (key, ratio), lambda: merged_numbers(labels, depths, ratio, progress)
+        )
+        return renumbered(labels, numbers, not self._keep, progress)
 
     def stage(self, name: str) -> Volume:
         """What one of the `STAGES` made in the last run.
@@ -203,6 +235,8 @@ class Stages:
         kept = self._kept.get(name)
         if kept is not None and kept[0] == key:
             return kept[1]
+        for later in _STEPS[_STEPS.index(name) :]:  # of no use any more, and in memory's way
+            self._kept.pop(later, None)
         made = make()
         if self._keep:
             self._kept[name] = (key, made)
@@ -240,6 +274,9 @@ class Stages:
         result = self._placed(labels, f"{self.image.name} labels")
         n = int(result.data.max(initial=0))
         note = "" if n else _why_none(settings, threshold, self.mask)
+        if n and labels.all():
+            note = "Every voxel is inside particles: nothing parts them from the rest. "
+            note += "Check the threshold." if threshold is not None else "Check the mask."
         inputs = [self.image] if self.mask in (None, self.image) else [self.image, self.mask]
         made = provenance("label", settings, inputs, [note] if note else [])
         result.metadata.update(

@@ -105,7 +105,7 @@ def unlabelled(depths: DepthMap) -> NDArray[np.int32]:
 def grow(
     padded: NDArray[np.int32],
     places: NDArray[np.int64],
-    numbers: NDArray[np.int32],
+    numbers: NDArray[np.int32] | None = None,
     progress: Progress = SILENT,
 ) -> NDArray[np.int32]:
     """Grow markers downhill.
@@ -116,8 +116,8 @@ def grow(
         From `unlabelled`; used up.
     places : (n,) int64 array
         Where in it the markers' voxels are, as flat indices.
-    numbers : (n,) int32 array
-        Their labels.
+    numbers : (n,) int32 array, optional
+        Their labels; 1 … n otherwise.
     progress : Progress
         Advanced per two million voxels; cancels in between.
 
@@ -128,6 +128,8 @@ def grow(
     """
     from napari_battery.labelling._flood import count_levels, flood, start_flood, without_border
 
+    if numbers is None:
+        numbers = np.arange(1, len(places) + 1, dtype=np.int32)
     flat = padded.ravel()
     counts = np.zeros(1 - int(flat.min(initial=0)), np.int64)
     count_levels(flat, counts)
