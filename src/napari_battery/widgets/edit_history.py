@@ -247,9 +247,18 @@ class EditHistory:
             act = self.undone.pop()
             self.done.append(act)
             self._note(act.patches, layer.data)
-            self._tell()
+            self._announce(layer)
         if moved:
-            self._tell()
+            self._announce(layer)
+
+    def _announce(self, layer: Labels) -> None:
+        """Tell of a change that napari made in silence; maps and overlays are drawn anew."""
+        self.is_writing = True
+        try:
+            layer.events.paint(value=[])
+        finally:
+            self.is_writing = False
+        self._tell()
 
     # bookkeeping
 
