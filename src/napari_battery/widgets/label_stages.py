@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from dataclasses import replace
 from typing import Any
 
@@ -82,12 +83,8 @@ class KeptStages(QObject):
 
 
 def has_run(stages: Stages) -> bool:
-    """Whether labels were made, so that every stage can be shown."""
-    try:
-        stages.stage("labels")
-    except KeyError:
-        return False
-    return True
+    """Whether labels were made, so that stages can be shown."""
+    return "labels" in _cheap(stages)
 
 
 def run_stages(
@@ -132,7 +129,11 @@ class _Listening(Progress):
 
 def _cheap(stages: Stages) -> dict[str, Any]:
     """Voxels of those stages that are kept as they are shown."""
-    return {name: stages.stage(name).data for name in _AS_SHOWN} if has_run(stages) else {}
+    found = {}
+    for name in _AS_SHOWN:
+        with suppress(KeyError):
+            found[name] = stages.stage(name).data
+    return found
 
 
 def fits_memory(volume: Volume) -> bool:
