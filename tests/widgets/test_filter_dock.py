@@ -15,6 +15,7 @@ from napari_battery.errors import InputError
 from napari_battery.filters import FILTERS, GaussianSettings, MedianSettings, filter_image
 from napari_battery.settings import field_specs
 from napari_battery.widgets import filter_dock, filter_preview, result_file
+from napari_battery.widgets.filter_choice import in_words
 from napari_battery.widgets.filter_dock import FilterDock
 from napari_battery.widgets.layers import KEY, battery_metadata, volume_from_layer
 
@@ -50,7 +51,7 @@ def dock(viewer: ViewerModel, qtbot: QtBot) -> FilterDock:
 
 
 def choose(dock: FilterDock, name: str) -> None:
-    dock.filter.setCurrentIndex(dock.filter.findData(name))
+    dock.choice.choose(name)
 
 
 def apply(dock: FilterDock, qtbot: QtBot) -> None:
@@ -66,10 +67,10 @@ def previewed(dock: FilterDock, expected: np.ndarray) -> bool:
 def test_every_filter_has_a_form_and_a_line_about_it(dock: FilterDock) -> None:
     for name, one in FILTERS.items():
         choose(dock, name)
-        assert dock.chosen is one
-        assert dock.description.text() == one.description
-        assert dock.form.value() == one.settings()
-        assert [form.isVisible() for form in dock.forms.values()].count(True) == 1
+        assert dock.choice.filter is one
+        assert dock.choice.description.text() == one.description
+        assert dock.choice.form.value() == one.settings()
+        assert [form.isVisible() for form in dock.choice.forms.values()].count(True) == 1
 
 
 def test_the_preview_is_the_shown_slice_of_the_result(
@@ -97,12 +98,12 @@ def test_settings_and_sliders_change_the_preview(
     choose(dock, "gaussian")
     image = volume_from_layer(stack)
     for sigma in (2.0, 3.5):
-        dock.form.rows["sigma"].set_value(sigma)
+        dock.choice.form.rows["sigma"].set_value(sigma)
         expected = filter_image(image, GaussianSettings(sigma=sigma)).data[6:7]
         qtbot.waitUntil(lambda e=expected: previewed(dock, e))
-    dock.form.rows["length_unit"].set_value("um")
-    assert dock.form.value().sigma == pytest.approx(1.75)  # the voxel's shortest edge is 0.5 µm
-    dock.reset_button.click()
+    dock.choice.form.rows["length_unit"].set_value("um")
+    assert dock.choice.form.value().sigma == pytest.approx(1.75)  # voxels of 0.5 µm
+    dock.choice.reset_button.click()
     expected = filter_image(image, GaussianSettings()).data[6:7]
     qtbot.waitUntil(lambda: previewed(dock, expected))
 
@@ -156,10 +157,10 @@ def test_a_slice_that_takes_too_long_gives_way_to_a_box(
     monkeypatch.setattr(filter_dock, "_SLOW_S", 0.2)
     monkeypatch.setattr(filter_dock, "make_preview", slow_slices)
     dock._speed["median"] = 1e-9
-    dock.form.rows["radius"].set_value(2)
+    dock.choice.form.rows["radius"].set_value(2)
     qtbot.wait(400)
     dock._speed["median"] = 1e-9
-    dock.form.rows["radius"].set_value(3)
+    dock.choice.form.rows["radius"].set_value(3)
     qtbot.waitUntil(lambda: dock.swipe.layer is not None and dock.swipe.layer.data.size == 256)
     dock.mode.setCurrentIndex(dock.mode.findData("off"))
 
@@ -168,12 +169,12 @@ def test_measured_noise_is_shown_and_where_the_person_starts(
     viewer: ViewerModel, stack: Any, dock: FilterDock, qtbot: QtBot
 ) -> None:
     choose(dock, "anisotropic-diffusion")
-    row = dock.form.rows["noise"]
+    row = dock.choice.form.rows["noise"]
     # the test image's noise is 8; the estimate is good to some percent
     qtbot.waitUntil(lambda: row.editor.value() == pytest.approx(8, rel=0.15), timeout=30_000)
-    assert dock.form.value().noise is None
+    assert dock.choice.form.value().noise is None
     row.switch.setChecked(True)
-    assert dock.form.value().noise == pytest.approx(8, rel=0.15)
+    assert dock.choice.form.value().noise == pytest.approx(8, rel=0.15)
 
 
 def test_the_result_has_the_image_s_place_and_look(
@@ -182,7 +183,7 @@ def test_the_result_has_the_image_s_place_and_look(
     region = np.zeros(DATA.shape, bool)
     region[2:] = True
     battery_metadata(stack)["region"] = region
-    dock.form.rows["radius"].set_value(2)
+    dock.choice.form.rows["radius"].set_value(2)
     apply(dock, qtbot)
     made = viewer.layers["stack (median, radius 2)"]
     image = volume_from_layer(stack)
@@ -315,7 +316,7 @@ def test_um_without_a_voxel_size_is_said(
     viewer: ViewerModel, dock: FilterDock, qtbot: QtBot
 ) -> None:
     viewer.add_image(DATA, name="bare")
-    dock.form.rows["length_unit"].set_value("um")
+    dock.choice.form.rows["length_unit"].set_value("um")
     qtbot.waitUntil(lambda: "voxel size" in dock.notice.text())
     apply(dock, qtbot)
     assert "voxel size" in dock.runner.message.text()
@@ -342,7 +343,7 @@ def test_preview_off_and_on_and_deleted(
     qtbot.waitUntil(lambda: dock.swipe.layer is not None)
     viewer.layers.remove(dock.swipe.layer)  # by hand
     assert dock.mode.currentData() == "off"
-    dock.form.rows["radius"].set_value(3)
+    dock.choice.form.rows["radius"].set_value(3)
     qtbot.wait(150)
     assert list(viewer.layers) == [stack]
 
@@ -364,12 +365,12 @@ def test_choices_are_remembered(
     viewer: ViewerModel, stack: Any, dock: FilterDock, qtbot: QtBot
 ) -> None:
     choose(dock, "gaussian")
-    dock.form.rows["sigma"].set_value(4)
+    dock.choice.form.rows["sigma"].set_value(4)
     dock.mode.setCurrentIndex(dock.mode.findData("box"))
     second = FilterDock(viewer)
     qtbot.addWidget(second)
-    assert second.chosen.name == "gaussian"
-    assert second.form.value().sigma == 4
+    assert second.choice.filter.name == "gaussian"
+    assert second.choice.form.value().sigma == 4
     assert second.mode.currentData() == "box"
 
 
@@ -484,6 +485,6 @@ def test_a_closed_dock_lets_its_image_go(viewer: ViewerModel, qtbot: QtBot) -> N
 
 def test_each_first_setting_names_the_result() -> None:
     for one in FILTERS.values():
-        words = filter_dock._in_words(one, one.settings())
+        words = in_words(one, one.settings())
         assert words.startswith(one.title.lower())
         assert len(words) < 60, field_specs(one.settings)[0]

@@ -70,8 +70,8 @@ def test_the_line_is_dragged_over_the_canvas(viewer: Any, qtbot: Any) -> None:
     viewer.reset_view()
     qtbot.wait(200)
     dock = FilterDock(viewer)
-    dock.filter.setCurrentIndex(dock.filter.findData("gaussian"))
-    dock.form.rows["sigma"].set_value(5)
+    dock.choice.choose("gaussian")
+    dock.choice.form.rows["sigma"].set_value(5)
     shown = viewer.window.add_dock_widget(dock, name="Filter image", area="right")
     qtbot.waitUntil(lambda: dock.swipe.line is not None, timeout=30_000)
     qtbot.wait(500)  # the canvas has taken its new width

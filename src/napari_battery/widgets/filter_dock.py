@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 import time
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
@@ -15,29 +14,29 @@ from qtpy.QtWidgets import (
     QFormLayout,
     QHBoxLayout,
     QLabel,
-    QPushButton,
     QSlider,
     QVBoxLayout,
     QWidget,
 )
 
 from napari_battery.errors import InputError
-from napari_battery.filters import FILTERS, Filter, filter_image
+from napari_battery.filters import filter_image
 from napari_battery.prepare import kept_metadata
 from napari_battery.progress import Progress
-from napari_battery.settings import LENGTH, Settings, field_specs
+from napari_battery.settings import Settings
 from napari_battery.volume import Volume
 from napari_battery.widgets.background import Latest
 from napari_battery.widgets.choosers import LayerChooser
 from napari_battery.widgets.closing import delete_when_closed
+from napari_battery.widgets.filter_choice import FilterChoice, in_words
 from napari_battery.widgets.filter_preview import (
     Preview,
     box_around_view,
+    full_range,
     make_preview,
     shown_slice,
 )
-from napari_battery.widgets.filter_sliders import add_sliders
-from napari_battery.widgets.forms import SettingsForm, remembered
+from napari_battery.widgets.forms import remembered
 from napari_battery.widgets.label_input import looked_at
 from napari_battery.widgets.layers import add_volume, volume_from_layer
 from napari_battery.widgets.listening import listen
@@ -79,19 +78,7 @@ class FilterDock(QWidget):
         self._viewer = viewer = Session.of(napari_viewer).viewer
         self.image = LayerChooser(viewer, Image, "Grey-level image to be filtered")
         self.image.choose(looked_at(viewer))
-        self.filter = QComboBox()
-        for name, one in FILTERS.items():
-            self.filter.addItem(one.title, name)
-            self.filter.setItemData(
-                self.filter.count() - 1, one.description, Qt.ItemDataRole.ToolTipRole
-            )
-        self.filter.setToolTip("What is done to the grey levels; the first ones serve most often")
-        last = self.filter.findData(str(remembered().value("filter/name", "")))
-        self.filter.setCurrentIndex(max(last, 0))
-        self.description = Notice()
-        self.forms: dict[str, SettingsForm[Any]] = {}
-        self.reset_button = QPushButton("Defaults")
-        self.reset_button.setToolTip("Put this filter's settings back to their defaults")
+        self.choice = FilterChoice()
         self.mode = QComboBox()
         for name, (title, tooltip) in _MODES.items():
             self.mode.addItem(title, name)
@@ -110,7 +97,6 @@ class FilterDock(QWidget):
         self.runner = StepRunner(
             "Apply to the whole image", "Make a new layer; the original stays as it is"
         )
-        self._form_column = QVBoxLayout()
         self._divider_row = QWidget()
         self._lay_out()
 
@@ -131,8 +117,7 @@ class FilterDock(QWidget):
         self.destroyed.connect(lambda: _unfollow(followed, changed))
 
         self.image.layer_changed.connect(self._image_changed)
-        self.filter.currentIndexChanged.connect(self._filter_changed)
-        self.reset_button.clicked.connect(lambda: self.form.reset())
+        self.choice.changed.connect(self._settings_changed)
         self.mode.currentIndexChanged.connect(self._mode_changed)
         self.divider.valueChanged.connect(lambda value: self.swipe.set_fraction(value / 1000))
         self.swipe.moved.connect(self._divider_moved)
@@ -142,7 +127,6 @@ class FilterDock(QWidget):
         dims, camera = viewer.dims.events, camera_of(viewer).events
         listen(self, self._plane_changed, dims.point, dims.order, dims.ndisplay)
         listen(self, self._view_moved, camera.center)
-        self._show_form()
         self._image_changed()
 
     def _lay_out(self) -> None:
@@ -153,7 +137,6 @@ class FilterDock(QWidget):
         for form in (top, preview, target):
             form.setFieldGrowthPolicy(QFormLayout.FieldGrowthPolicy.AllNonFixedFieldsGrow)
         top.addRow("Image", self.image)
-        top.addRow("Filter", self.filter)
         row = QHBoxLayout(self._divider_row)
         row.setContentsMargins(0, 0, 0, 0)
         row.addWidget(QLabel("Before"))
@@ -162,9 +145,7 @@ class FilterDock(QWidget):
         preview.addRow("Preview", self.mode)
         target.addRow("Result", self.out)
         column.addLayout(top)
-        column.addWidget(self.description)
-        column.addLayout(self._form_column)
-        column.addWidget(self.reset_button)
+        column.addWidget(self.choice)
         column.addLayout(preview)
         column.addWidget(self._divider_row)
         column.addWidget(self.notice)
@@ -174,16 +155,6 @@ class FilterDock(QWidget):
         fill_scrolling(self, content)
         self.setMinimumWidth(300)
 
-    @property
-    def chosen(self) -> Filter:
-        """The chosen filter."""
-        return FILTERS[self.filter.currentData()]
-
-    @property
-    def form(self) -> SettingsForm[Any]:
-        """The form of its settings."""
-        return self.forms[self.chosen.name]
-
     # --- the step
 
     def run(self) -> None:
@@ -192,9 +163,9 @@ class FilterDock(QWidget):
         if layer is None:
             self.runner.say("Open an image first (File ▸ Open Sample has some).", error=True)
             return
-        chosen = self.chosen
+        chosen = self.choice.filter
         try:
-            image, settings = volume_from_layer(layer), self.form.value()
+            image, settings = volume_from_layer(layer), self.choice.form.value()
             dtype = chosen.dtype(settings) if chosen.dtype else image.dtype
             out = self.out.paths([image], dtype)[0]
         except ValueError as problem:  # InputError, or settings that do not go together
@@ -205,7 +176,7 @@ class FilterDock(QWidget):
         kwargs.update({name: getattr(layer, name) for name in _LOOK})
         if chosen.dtype is None:
             kwargs["contrast_limits"] = tuple(layer.contrast_limits)
-        name = f"{image.name} ({_in_words(chosen, settings)})"
+        name = f"{image.name} ({in_words(chosen, settings)})"
 
         def step(progress: Progress) -> Volume:
             made = filter_image(image, settings, progress, out=out, context=context)
@@ -217,7 +188,7 @@ class FilterDock(QWidget):
 
     def _filtered(self, layer: Any, made: Volume, kwargs: dict[str, Any]) -> None:
         if "contrast_limits" not in kwargs:
-            limits = _full_range(made.data)
+            limits = full_range(made.data)
             kwargs.update({} if limits is None else {"contrast_limits": limits})
         added = add_volume(self._viewer, made, **kwargs)
         if layer in self._viewer.layers:
@@ -259,26 +230,7 @@ class FilterDock(QWidget):
             size = None if layer is None else volume_from_layer(layer).voxel_size_um
         except InputError:
             size = None
-        for form in self.forms.values():
-            form.set_voxel_size(size)
-
-    def _filter_changed(self) -> None:
-        remembered().setValue("filter/name", self.chosen.name)
-        self._show_form()
-        self._settings_changed()
-
-    def _show_form(self) -> None:
-        chosen = self.chosen
-        if chosen.name not in self.forms:
-            form: SettingsForm[Any] = SettingsForm(chosen.settings)
-            self.forms[chosen.name] = form
-            self._tell_voxel_size()
-            add_sliders(form)
-            form.changed.connect(self._settings_changed)
-            self._form_column.addWidget(form)
-        for name, form in self.forms.items():
-            form.setVisible(name == chosen.name)
-        self.description.say(chosen.description)
+        self.choice.set_voxel_size(size)
 
     def _settings_changed(self) -> None:
         self._at_rest = False
@@ -332,7 +284,7 @@ class FilterDock(QWidget):
             self._put_away("Open an image first (File ▸ Open Sample has some).")
             return
         try:
-            image, settings = volume_from_layer(layer), self.form.value()
+            image, settings = volume_from_layer(layer), self.choice.form.value()
         except ValueError as problem:
             self._put_away(str(problem), "error")
             return
@@ -345,7 +297,7 @@ class FilterDock(QWidget):
         if window is None:
             self._put_away(f"The preview needs the 2-D view of “{layer.name}”; Apply does not.")
             return
-        name = self.chosen.name
+        name = self.choice.filter.name
         if mode == "auto" and self._latest.busy and self._runs_long():
             self._latest.forget()
             self._speed[name] = np.inf  # until a box was timed
@@ -372,7 +324,7 @@ class FilterDock(QWidget):
         if mode != "auto":
             return mode == "slice"
         n = int(np.prod([w.stop - w.start for w in window]))
-        return self._speed.get(self.chosen.name, np.inf) * n <= _SLOW_S
+        return self._speed.get(self.choice.filter.name, np.inf) * n <= _SLOW_S
 
     def _show(self, layer: Any, image: Volume, name: str, large: str, preview: Preview) -> None:
         mode = self.mode.currentData()
@@ -381,13 +333,18 @@ class FilterDock(QWidget):
             return
         self._context = preview.context
         self._speed[name] = preview.seconds_per_voxel
-        if name != self.chosen.name or mode == "off" or self._at_rest or not self.isVisible():
+        if (
+            name != self.choice.filter.name
+            or mode == "off"
+            or self._at_rest
+            or not self.isVisible()
+        ):
             return
-        limits = None if self.chosen.dtype is None else _full_range(preview.patch.data)
+        limits = None if self.choice.filter.dtype is None else full_range(preview.patch.data)
         self._boxed = not preview.whole
         self.swipe.show(layer, preview.patch, limits)
-        self.notice.say(self._words(layer, preview, large))
-        self._show_measured(preview.context.findings.numbers)
+        self.notice.say(" ".join(filter(None, [preview.in_words(layer), large])))
+        self.choice.show_measured(preview.context.findings.numbers)
         window = shown_slice(self._viewer, layer)
         if mode != "auto" or preview.whole or window is None:
             return
@@ -397,37 +354,8 @@ class FilterDock(QWidget):
         if first or self._takes_slice(window, mode):
             self._look_later()
 
-    def _show_measured(self, numbers: dict[str, float]) -> None:
-        """Show what was measured where a setting says "automatic": the person starts from it."""
-        for name, value in numbers.items():
-            row = self.form.rows.get(name.removesuffix("_sigma"))
-            if row is None or row.switch is None or row.switch.isChecked():
-                continue
-            editor: Any = row.editor
-            blocked = editor.blockSignals(True)
-            if value > 0:
-                editor.setDecimals(max(6, 3 - math.floor(math.log10(value))))
-            editor.setValue(float(f"{value:.3g}"))
-            editor.blockSignals(blocked)
-
-    def _words(self, layer: Any, preview: Preview, large: str) -> str:
-        words = []
-        if preview.noise is not None:
-            before, after = preview.noise
-            percent = 0 if before == 0 else round(100 * (after / before - 1))
-            change = f" ({percent:+d} %)".replace("-", "−") if percent else ""
-            words.append(f"Noise in flat areas: σ {before:.3g} → {after:.3g}{change}")
-        if not preview.whole:
-            shape = " × ".join(str(n) for n in preview.patch.data.shape if n > 1)
-            words.append(f"Previewing {shape} voxels in the middle of the view")
-        if not layer.visible:
-            words.append(f"“{layer.name}” itself is hidden")
-        words += preview.context.findings.notes
-        text = ". ".join(word.rstrip(".") for word in words)
-        return " ".join(filter(None, [text + "." if text else "", large]))
-
     def _words_on_size(self, image: Volume, settings: Settings) -> str:
-        dtype = self.chosen.dtype(settings) if self.chosen.dtype else image.dtype
+        dtype = self.choice.filter.dtype(settings) if self.choice.filter.dtype else image.dtype
         if self.out.line.text().strip() or self.out.fits([image], dtype):
             return ""
         return (
@@ -467,26 +395,3 @@ def _unfollow(followed: list[Any], changed: Any) -> None:
 
 def _data_of(layer: Any) -> Any:
     return layer.data[0] if layer.multiscale else layer.data
-
-
-def _in_words(chosen: Filter, settings: Settings) -> str:
-    """Name of the filter with its first setting: "median, radius 2"."""
-    spec = field_specs(type(settings))[0]
-    value = getattr(settings, spec.name)
-    if isinstance(value, bool) or not isinstance(value, int | float):
-        return chosen.title.lower()
-    unit = " µm" if spec.unit == LENGTH and getattr(settings, "length_unit", "") == "um" else ""
-    return f"{chosen.title.lower()}, {spec.title.lower()} {value:g}{unit}"
-
-
-def _full_range(data: Any) -> tuple[float, float] | None:
-    """Contrast limits for stretched grey levels; None lets napari find some."""
-    dtype = np.dtype(data.dtype)
-    if dtype.kind == "u":
-        return 0.0, float(np.iinfo(dtype).max)
-    if not isinstance(data, np.ndarray) or data.size > 1e7:
-        return None
-    finite = data[np.isfinite(data)]
-    if finite.size == 0 or finite.min() == finite.max():
-        return None
-    return float(finite.min()), float(finite.max())

@@ -18,9 +18,11 @@ from napari_battery.widgets.label_box import view_centre
 from napari_battery.widgets.slices import current_slice, displayed_axes, hidden_axis
 from napari_battery.widgets.swipe import Patch
 
-__all__ = ["Preview", "box_around_view", "make_preview", "shown_slice"]
+__all__ = ["Preview", "box_around_view", "full_range", "make_preview", "shown_slice"]
 
 Window = tuple[slice, ...]
+
+_QUICK_VOXELS = 10_000_000
 
 
 @dataclass(frozen=True, eq=False)
@@ -35,6 +37,22 @@ class Preview:
     seconds_per_voxel: float
     whole: bool
     """Whether it is the whole slice."""
+
+    def in_words(self, layer: Any) -> str:
+        """For the person: noise, what part is seen, and what the filter found out."""
+        words = []
+        if self.noise is not None:
+            before, after = self.noise
+            percent = 0 if before == 0 else round(100 * (after / before - 1))
+            change = f" ({percent:+d} %)".replace("-", "−") if percent else ""
+            words.append(f"Noise in flat areas: σ {before:.3g} → {after:.3g}{change}")
+        if not self.whole:
+            shape = " × ".join(str(n) for n in self.patch.data.shape if n > 1)
+            words.append(f"Previewing {shape} voxels in the middle of the view")
+        if not layer.visible:
+            words.append(f"“{layer.name}” itself is hidden")
+        words += self.context.findings.notes
+        return " ".join(word.rstrip(".") + "." for word in words)
 
 
 def shown_slice(viewer: ViewerModel, layer: Any) -> Window | None:
@@ -99,3 +117,16 @@ def make_preview(
     noise = noise_before_after(np.squeeze(before), np.squeeze(after)) if comparable else None
     start = tuple(w.start for w in window)
     return Preview(Patch(after, start), context, noise, seconds / max(after.size, 1), whole)
+
+
+def full_range(data: Any) -> tuple[float, float] | None:
+    """Contrast limits for stretched grey levels; None lets napari find some."""
+    dtype = np.dtype(data.dtype)
+    if dtype.kind == "u":
+        return 0.0, float(np.iinfo(dtype).max)
+    if not isinstance(data, np.ndarray) or data.size > _QUICK_VOXELS:
+        return None
+    finite = data[np.isfinite(data)]
+    if finite.size == 0 or finite.min() == finite.max():
+        return None
+    return float(finite.min()), float(finite.max())
