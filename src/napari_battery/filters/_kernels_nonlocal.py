@@ -63,8 +63,8 @@ def _weights(
     if gaps:
         voxels = one / per_voxel
         for i in range(len(distance)):
-            share = voxels / counted[i]  # exactly 1 where nothing is missing
-            distance[i] = distance[i] * share if counted[i] > zero else one / zero
+            scale = voxels / counted[i]  # exactly 1 where nothing is missing
+            distance[i] = distance[i] * scale if counted[i] > zero else one / zero
     for i in range(len(weight)):
         u = (distance[i] * per_voxel - twice_variance) * per_h2
         u = u if u > zero else zero

@@ -25,16 +25,17 @@ __all__ = ["CUPPING", "CuppingSettings"]
 
 _PER_SIGMA = 4
 """Grid points per standard deviation: between them, linear interpolation serves (to 1 %)."""
-_AUTOMATIC = 6
+_AUTOMATIC = 8
+_NO_SLOPE = 0.01
 _THRESHOLD_VOXELS = 2**20
 
 
 class CuppingSettings(Settings):
-    """A wide Gaussian of one phase, taken out of the image."""
+    """A wide Gaussian fit to one phase, taken out of the image."""
 
     sigma: float | None = setting(
         None,
-        "Standard deviation of the Gaussian, several particles wide; empty: a sixth of a slice.",
+        "Standard deviation of the Gaussian, several particles wide; empty: an eighth of a slice.",
         unit=LENGTH,
         gt=0,
         step=10,
@@ -53,8 +54,6 @@ class CuppingSettings(Settings):
 
 def _find(image: Volume, settings: CuppingSettings, progress: Progress) -> Findings:
     """Find the background on a coarse grid, in one pass."""
-    from scipy.ndimage import gaussian_filter
-
     sigma = settings.sigma or float(np.mean(image.shape[-2:])) / _AUTOMATIC
     widths = sigmas(image, sigma, settings.per_slice)
     cells = tuple(max(1, int(width / _PER_SIGMA)) for width in widths)
@@ -67,11 +66,8 @@ def _find(image: Volume, settings: CuppingSettings, progress: Progress) -> Findi
             "all voxels."
         )
     mean = float(sums.sum() / n)
-    widths = tuple(width / cell for width, cell in zip(widths, cells, strict=True))
-    weight = gaussian_filter(counts, widths)
-    with np.errstate(invalid="ignore", divide="ignore"):
-        background = gaussian_filter(sums, widths) / weight
-    background[weight <= 1e-6 * weight.max()] = mean  # too far from any voxel of the phase
+    centres = [_centres(n, cell) for n, cell in zip(image.shape, cells, strict=True)]
+    background = _wide_fit(sums, counts, centres, cells, widths, mean)
     low, high = float(background.min()), float(background.max())
     if settings.correction == "divide" and low <= 0:
         raise InputError(
@@ -80,7 +76,6 @@ def _find(image: Volume, settings: CuppingSettings, progress: Progress) -> Findi
         )
     numbers = {"background_mean": mean, "background_low": low, "background_high": high}
     numbers |= {} if threshold is None else {"threshold": threshold}
-    centres = [_centres(n, cell) for n, cell in zip(image.shape, cells, strict=True)]
     return Findings(numbers, data=(background, centres))
 
 
@@ -134,6 +129,55 @@ def _coarse(
             total[k] = coarse
         progress.advance()
     return sums, counts
+
+
+def _wide_fit(
+    sums: NDArray[np.float64],
+    counts: NDArray[np.float64],
+    centres: list[NDArray[np.float64]],
+    cells: tuple[int, ...],
+    widths: tuple[float, ...],
+    mean: float,
+) -> NDArray[np.float64]:
+    """Level of a plane fitted around each grid point with Gaussian weights.
+
+    A plane, since the weighted mean alone is off by the slope at the volume's faces, where
+    cupping is steepest. `mean` where no voxel is near.
+    """
+    from scipy.ndimage import gaussian_filter
+
+    spread = tuple(width / cell for width, cell in zip(widths, cells, strict=True))
+
+    def smooth(values: NDArray[np.float64]) -> NDArray[np.float64]:
+        smoothed: NDArray[np.float64] = gaussian_filter(values, spread, mode="constant")
+        return smoothed
+
+    axes = [axis for axis, n in enumerate(counts.shape) if n > 1 and widths[axis] > 0]
+    # in standard deviations, from the middle: well-conditioned numbers
+    at = {
+        axis: np.expand_dims(
+            (centres[axis] - centres[axis].mean()) / widths[axis],
+            [other for other in range(counts.ndim) if other != axis],
+        )
+        for axis in axes
+    }
+    weight, total = smooth(counts), smooth(sums - mean * counts)
+    first = {k: smooth(counts * at[k]) for k in axes}
+    left = np.empty((*counts.shape, 1 + len(axes), 1 + len(axes)))
+    right = np.empty((*counts.shape, 1 + len(axes), 1))
+    left[..., 0, 0], right[..., 0, 0] = weight, total
+    for i, k in enumerate(axes, 1):
+        left[..., 0, i] = left[..., i, 0] = first[k] - at[k] * weight
+        right[..., i, 0] = smooth((sums - mean * counts) * at[k]) - at[k] * total
+        for j, m in enumerate(axes, 1):
+            second = smooth(counts * at[k] * at[m]) - at[k] * first[m] - at[m] * first[k]
+            left[..., i, j] = second + at[k] * at[m] * weight
+        # where voxels lie to one side only, rather no slope than a wild one
+        left[..., i, i] += _NO_SLOPE * weight
+    near = weight > 1e-6 * weight.max()
+    level = np.full(counts.shape, mean)
+    level[near] += np.linalg.solve(left[near], right[near])[..., 0, 0]
+    return level
 
 
 def _centres(n: int, cell: int) -> NDArray[np.float64]:

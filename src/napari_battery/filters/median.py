@@ -72,7 +72,7 @@ def box_median(grey: NDArray[Any], reach: tuple[int, ...], source: np.dtype[Any]
     high = _ranked(levels, reach, bits, there // 2)
     below, above = (_greys(part, grey.dtype, source) for part in (low, high))
     half = grey.dtype.type(2)
-    return np.where(there % 2 == 0, below + (above - below) / half, below)
+    return np.where(there % 2 == 0, (below + above) / half, below)
 
 
 def _levels(grey: NDArray[Any], source: np.dtype[Any]) -> tuple[NDArray[Any], int]:

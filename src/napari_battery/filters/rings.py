@@ -20,7 +20,8 @@ from napari_battery.volume import Volume
 
 __all__ = ["RINGS", "RingSettings"]
 
-_ANGLES = 720
+_ANGLES = 360
+_PASSES = 2
 _SIGNIFICANT = 3.0
 """Rings fainter than this many standard errors stay: they may be the image's own noise."""
 _MEDIAN_ERROR = 1.2533 / 0.6745
@@ -50,7 +51,8 @@ class _Rings:
         middle = [(n - 1) / 2 for n in image.shape[-2:]]
         given = (settings.center_y, settings.center_x)
         self.centre = [m if g is None else g for g, m in zip(given, middle, strict=True)]
-        self._reach = max(1, round(settings.width / min(spacing_voxels(image)[-2:])))
+        # a ring must stay well below half of the window for the window's median not to see it
+        self._reach = 2 * max(1, round(settings.width / min(spacing_voxels(image)[-2:])))
         corners = [max(c, n - 1 - c) for c, n in zip(self.centre, image.shape[-2:], strict=True)]
         self._n_radii = math.ceil(math.hypot(*corners)) + 1
         self._found: dict[int, NDArray[np.float64]] = {}
@@ -67,7 +69,16 @@ class _Rings:
             return self._found[row]
 
     def _measure(self, grey: NDArray[np.float64]) -> NDArray[np.float64]:
-        """What stands out along the radius, the same at most angles."""
+        """Rings of a slice; a few passes, since sampling on circles blurs narrow ones."""
+        y, x = (np.arange(n) for n in grey.shape)
+        radius = np.hypot(y[:, None] - self.centre[0], x - self.centre[1])
+        rings = np.zeros(self._n_radii)
+        for _ in range(_PASSES):
+            rings += self._standing_out(grey - np.interp(radius, np.arange(len(rings)), rings))
+        return rings
+
+    def _standing_out(self, grey: NDArray[np.float64]) -> NDArray[np.float64]:
+        """What differs from its surroundings along the radius in the same way at most angles."""
         from skimage.transform import warp_polar
 
         polar = warp_polar(
