@@ -24,8 +24,23 @@ def gaussian(grey: Any, means: Any, factor: float, costs: Any) -> None:
 
 
 @numba.njit(cache=True, nogil=True)
-def half_sweep(classes: Any, costs: Any, weights: Any, colour: int) -> int:
-    """Update the voxels of one colour of the checkerboard; returns how many changed."""
+def half_sweep(classes: Any, costs: Any, weights: Any, colour: int, due: Any) -> int:
+    """Update the due voxels of one colour of the checkerboard; returns how many changed.
+
+    Parameters
+    ----------
+    classes : (z, y, x) uint8 array
+        Changed in place; 255 stays and is nobody's neighbour.
+    costs : (z, y, x, n_classes) uint16 array
+        Cost of each class.
+    weights : (3,) int64 array
+        Cost of a pair of unequal neighbours along each axis.
+    colour : int
+        Voxels whose indices and it sum to an even number.
+    due : (z, y, x) bool array
+        Voxels with a neighbour that changed since they were looked at; the others are at
+        their best. Kept up to date.
+    """
     n_z, n_y, n_x, n_classes = costs.shape
     w_z, w_y, w_x = weights
     alike = np.zeros(256, np.int64)
@@ -33,6 +48,9 @@ def half_sweep(classes: Any, costs: Any, weights: Any, colour: int) -> int:
     for z in range(n_z):
         for y in range(n_y):
             for x in range((z + y + colour) & 1, n_x, 2):
+                if not due[z, y, x]:
+                    continue
+                due[z, y, x] = False
                 own = classes[z, y, x]
                 if own == 255:
                     continue
@@ -57,7 +75,11 @@ def half_sweep(classes: Any, costs: Any, weights: Any, colour: int) -> int:
                     if cost < least:
                         least = cost
                         best = k
-                if best != own:
-                    classes[z, y, x] = best
-                    changed += 1
+                if best == own:
+                    continue
+                classes[z, y, x] = best
+                changed += 1
+                due[max(z - 1, 0), y, x] = due[min(z + 1, n_z - 1), y, x] = True
+                due[z, max(y - 1, 0), x] = due[z, min(y + 1, n_y - 1), x] = True
+                due[z, y, max(x - 1, 0)] = due[z, y, min(x + 1, n_x - 1)] = True
     return changed

@@ -28,7 +28,7 @@ from napari_battery.volume import Volume
 
 __all__ = ["classify", "segment_phases"]
 
-_BLOCK_VOXELS = 2**22
+_BLOCK_VOXELS = 2**23
 
 
 def segment_phases(

@@ -60,9 +60,10 @@ def smooth(
     from napari_battery.labelling._field import half_sweep
 
     weights = _weights(weight, spacing)
+    due = np.ones(classes.shape, bool)
     changed = 0
     for _ in range(SWEEPS):
-        changed = sum(half_sweep(classes, costs, weights, parity + k) for k in (0, 1))
+        changed = sum(half_sweep(classes, costs, weights, parity + k, due) for k in (0, 1))
         if changed == 0:
             break
     return changed
