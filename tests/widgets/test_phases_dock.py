@@ -13,10 +13,11 @@ from scipy import ndimage
 
 from napari_battery.labelling.phases import segment_phases
 from napari_battery.labelling.phases_settings import PhaseSettings
-from napari_battery.widgets import phases_dock
+from napari_battery.widgets import phases_dock, phases_look
 from napari_battery.widgets.layers import KEY, battery_metadata, volume_from_layer
 from napari_battery.widgets.phases_dock import PhasesDock
 from napari_battery.widgets.phases_preview import NAME
+from napari_battery.widgets.slices import camera_of
 
 
 def electrode() -> np.ndarray:
@@ -150,6 +151,54 @@ def test_dragging_keeps_local_and_hysteresis(stack: Any, dock: PhasesDock, qtbot
     qtbot.waitUntil(lambda: len(histogram.markers) == 2)
     histogram._move(0, 80)
     assert (dock.form.value().method, dock.form.value().level_1) == ("hysteresis", 80)
+
+
+def test_from_local_to_manual_levels_are_found_anew(
+    stack: Any, dock: PhasesDock, qtbot: QtBot
+) -> None:
+    set_form(dock, method="local")
+    qtbot.waitUntil(lambda: dock.look.histogram.markers == [0])
+    dock.form.rows["method"].set_value("manual")
+    qtbot.waitUntil(lambda: dock.form.value().level_1 is not None)
+    assert dock.form.value().level_1 > 60  # grey levels, not excesses over a mean
+
+
+def test_a_slow_preview_comes_bare_first(
+    viewer: ViewerModel,
+    stack: Any,
+    dock: PhasesDock,
+    qtbot: QtBot,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    qtbot.waitUntil(lambda: "This slice" in dock.look.notice.text())
+    monkeypatch.setattr(phases_look, "_SLOW_S", 0.0)
+    said: list[str] = []
+    monkeypatch.setattr(dock.look.notice, "say", lambda text, *_: said.append(text))
+    set_form(dock, smoothing_weight=2.0)
+    qtbot.waitUntil(lambda: len(said) >= 1)
+    set_form(dock, smoothing_weight=3.0)
+    whole = segment_phases(volume_from_layer(stack), dock.form.value()).data
+    step = viewer.dims.current_step[0]
+    wait_for_preview(dock, qtbot, whole[step : step + 1])
+    qtbot.waitUntil(lambda: "This slice" in said[-1] and "follow" not in said[-1])
+    assert any("follow" in text for text in said)
+
+
+def test_of_a_large_slice_the_part_in_view_is_previewed(
+    viewer: ViewerModel, dock: PhasesDock, qtbot: QtBot, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(phases_look, "_EDGES", {3: (20, 20)})
+    layer = viewer.add_image(DATA, name="large")
+    whole = segment_phases(volume_from_layer(layer)).data
+    step = viewer.dims.current_step[0]
+    for centre, window in (
+        ((0.0, 12.0, 12.0), (slice(step, step + 1), slice(2, 22), slice(2, 22))),
+        ((0.0, 30.0, 30.0), (slice(step, step + 1), slice(20, 40), slice(20, 40))),
+    ):
+        camera_of(viewer).center = centre
+        wait_for_preview(dock, qtbot, whole[window])
+        assert dock.look.overlay.layer.translate[1] == window[1].start
+    assert "Previewed part" in dock.look.notice.text()
 
 
 def test_choosing_manual_starts_where_the_levels_are(

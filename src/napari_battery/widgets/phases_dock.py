@@ -21,7 +21,8 @@ from napari_battery.widgets.opening import open_dock
 from napari_battery.widgets.phases_classifier import ClassifierPage
 from napari_battery.widgets.phases_form import PhasesForm
 from napari_battery.widgets.phases_layers import add_phases
-from napari_battery.widgets.phases_look import PhasesLook, say_fractions
+from napari_battery.widgets.phases_look import PhasesLook
+from napari_battery.widgets.phases_words import say_fractions
 from napari_battery.widgets.running import StepRunner
 from napari_battery.widgets.scrolling import fill_scrolling
 from napari_battery.widgets.session import Session

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
 from html import escape
 from typing import Any
 
@@ -14,7 +12,7 @@ from qtpy.QtWidgets import QCheckBox, QVBoxLayout, QWidget
 
 from napari_battery.errors import InputError
 from napari_battery.labelling.classifier import PixelClassifier
-from napari_battery.labelling.phases_model import PhaseModel, prepare_phases
+from napari_battery.labelling.phases_model import PhaseModel
 from napari_battery.labelling.phases_settings import PhaseSettings
 from napari_battery.labelling.thresholds import levels_of_histogram
 from napari_battery.lengths import spacing_voxels
@@ -30,29 +28,21 @@ from napari_battery.widgets.listening import listen
 from napari_battery.widgets.notice import Notice
 from napari_battery.widgets.phases_form import PhasesForm
 from napari_battery.widgets.phases_grey import GreyLevels
-from napari_battery.widgets.phases_layers import PhaseOverlay, colour_of
-from napari_battery.widgets.phases_preview import SlicePhases, Window, slice_phases
+from napari_battery.widgets.phases_layers import PhaseOverlay
+from napari_battery.widgets.phases_preview import Look, Window, look_at
+from napari_battery.widgets.phases_words import bands, in_colour, say_volume
 from napari_battery.widgets.slices import camera_of
 
-__all__ = ["PhasesLook", "bands", "say_fractions"]
+__all__ = ["PhasesLook"]
 
 _DEBOUNCE_MS = 40
-_EDGE = 1024
-"""Of slices longer than this only a square around the middle of the view is previewed."""
+_PATIENCE_MS = 400
+_SLOW_S = 0.4
+"""Where smoothing takes longer than this, the bare levels are shown while it goes on."""
+_EDGES = {2: (2048, 1024), 3: (640, 384)}
+"""Of a slice longer than this (and so with a classifier) only a square around the middle of
+the view is previewed, by the image's axes: in 3-D many slices around it are needed."""
 _REMEMBERED = "phases/preview"
-_ORDER = {"pore": 0, "binder": 1, "active": 2}
-_BETWEEN = "#8a6a20"
-"""Hysteresis: what is active only where it hangs on surely active voxels."""
-
-
-@dataclass(frozen=True, eq=False)
-class _Look:
-    """The answer to one look at an image."""
-
-    model: PhaseModel | None
-    problem: str
-    """Why there are no levels; empty where there are."""
-    phases: SlicePhases | None
 
 
 class PhasesLook(QWidget):
@@ -94,6 +84,11 @@ class PhasesLook(QWidget):
         self._timer.setSingleShot(True)
         self._timer.setInterval(_DEBOUNCE_MS)
         self._timer.timeout.connect(self._look)
+        self._waiting = QTimer(self)
+        self._waiting.setSingleShot(True)
+        self._waiting.setInterval(_PATIENCE_MS)
+        self._waiting.timeout.connect(lambda: self.notice.say("Making the preview…"))
+        self._is_slow = self._is_refining = False
         self.box.toggled.connect(self._toggled)
         self.histogram.marker_moved.connect(self._dragged)
         image.layer_changed.connect(self.start_anew)
@@ -107,7 +102,9 @@ class PhasesLook(QWidget):
     def start_anew(self) -> None:
         """Look at the chosen image for the first time."""
         self._latest.forget()
-        self._model = None
+        self._waiting.stop()
+        self._window = None
+        self._model, self._is_slow = None, False
         self.overlay.hide()
         self.notice.say("")
         layer = self._image.layer
@@ -128,8 +125,9 @@ class PhasesLook(QWidget):
         self.look_later()
 
     def look_later(self, event: Any = None) -> None:
-        """Look again, once the person pauses."""
-        self._timer.start()
+        """Look again soon; what comes meanwhile is seen at the same look."""
+        if not self._timer.isActive():
+            self._timer.start()
 
     # --- looking
 
@@ -149,16 +147,25 @@ class PhasesLook(QWidget):
             return  # that changes the form, and so looks again
         self.looked.emit()
         self.histogram.setVisible(settings.method != "classifier")
-        window, classifier = self._wanted_window(layer), self._classifier
-        self._window = window
-        if settings.method == "classifier" and classifier is None:
+        self._window = self._wanted_window(layer, settings)
+        if settings.method == "classifier" and self._classifier is None:
             self._latest.forget()
             self.overlay.hide()
             self.notice.say("Paint examples and train, or load a model.")
             return
+        if self._is_refining:
+            self._latest.forget()  # what it refines is out of date
+        rough = self._is_slow and settings.method != "classifier"
+        self._ask(layer, image, settings, rough=rough)
 
-        def work(progress: Progress) -> _Look:
-            return _look_at(image, settings, window, model, classifier, progress)
+    def _ask(self, layer: Any, image: Volume, settings: PhaseSettings, *, rough: bool) -> None:
+        model, window, classifier = self._model_of(image), self._window, self._classifier
+        self._is_refining = self._is_slow and not rough
+        if not rough and self.overlay.layer is None and window is not None:
+            self._waiting.start()
+
+        def work(progress: Progress) -> Look:
+            return look_at(image, settings, window, model, classifier, progress, rough=rough)
 
         self._latest.ask(work, lambda look: self._show(layer, image, settings, look))
 
@@ -169,29 +176,34 @@ class PhasesLook(QWidget):
             return None
         return model if self._spacing == spacing else None
 
-    def _wanted_window(self, layer: Any) -> Window | None:
+    def _wanted_window(self, layer: Any, settings: PhaseSettings) -> Window | None:
         window = shown_slice(self._viewer, layer) if self.box.isChecked() else None
-        if window is not None and max(w.stop - w.start for w in window) > _EDGE:
-            window = box_around_view(self._viewer, layer, window, _EDGE)
+        edge = _EDGES[layer.ndim][settings.method == "classifier"]
+        if window is not None and max(w.stop - w.start for w in window) > edge:
+            window = box_around_view(self._viewer, layer, window, edge)
         return window
 
-    def _show(self, layer: Any, image: Volume, settings: PhaseSettings, look: _Look) -> None:
+    def _show(self, layer: Any, image: Volume, settings: PhaseSettings, look: Look) -> None:
+        self._waiting.stop()
         if layer is not self._image.layer or layer not in self._viewer.layers:
             return
-        if look.model is not None:
-            self._show_levels(image, settings, look.model, with_levels=not look.problem)
+        self._show_levels(image, settings, look.model, with_levels=not look.problem)
         lines = []
         if look.phases is not None and self.box.isChecked() and self.isVisible():
             self.overlay.show(look.phases.volume)
-            lines.append(self._say_slice(layer, look.phases))
+            lines.append(self._say_slice(layer, look))
+            self._is_slow = look.rough or look.seconds > _SLOW_S
         else:
             self.overlay.hide()
-        if look.problem:
+        if look.problem and not self._fill_levels(settings, look.model):
             self.notice.say(look.problem, "error")
+        if look.problem:
             return
-        if look.model is not None and look.model.levels:
-            lines.append(_say_volume(settings, look.model))
+        if look.model.levels:
+            lines.append(say_volume(settings, look.model))
         self.notice.say("<br>".join(lines))
+        if look.rough and not self._timer.isActive():
+            self._ask(layer, image, settings, rough=False)
 
     def _show_levels(
         self, image: Volume, settings: PhaseSettings, model: PhaseModel, *, with_levels: bool
@@ -201,18 +213,24 @@ class PhasesLook(QWidget):
             self.histogram.set_histogram(*grey.bars())
             self._settings.fit_editors(grey.low, grey.high)
         self._model, self._spacing = model, spacing_voxels(image)
+        if settings != self._settings.form.value():
+            return  # lines that are being dragged would jump back
         if with_levels and model.levels:
             self.histogram.set_bands(model.levels, bands(settings))
         else:
             self.histogram.set_bands([], [None])
 
-    def _say_slice(self, layer: Any, phases: SlicePhases) -> str:
+    def _say_slice(self, layer: Any, look: Look) -> str:
+        phases = look.phases
+        assert phases is not None
         is_part = self._window is not None and phases.volume.data.size < _slice_size(
             layer, self._window
         )
         where = "Previewed part of this slice" if is_part else "This slice"
-        text = f"{where}: {_in_colour(phases)}."
-        if phases.around:
+        text = f"{where}: {in_colour(phases)}."
+        if look.rough:
+            text += " Smoothing and cleaning follow…"
+        elif phases.around:
             text += (
                 f" Only indicative: pieces are judged from {phases.around} slices on either "
                 "side, in the run from all."
@@ -222,6 +240,7 @@ class PhasesLook(QWidget):
         return text
 
     def _failed(self, error: BaseException) -> None:
+        self._waiting.stop()
         self.overlay.hide()
         if isinstance(error, InputError):
             self.histogram.clear(str(error))
@@ -243,8 +262,10 @@ class PhasesLook(QWidget):
         """Give manual levels that are missing; whether the form was changed."""
         needed = settings.n_phases - 1
         given = (settings.level_1, settings.level_2)[:needed]
-        if settings.method != "manual" or model is None or None not in given:
+        if settings.method != "manual" or None not in given:
             return False
+        if model is None or model.settings.method == "local":
+            return False  # those levels are of another kind
         found = self.histogram.markers
         if len(found) != needed:
             values, counts = model.histogram[:2]
@@ -265,7 +286,9 @@ class PhasesLook(QWidget):
 
     def _panned(self, event: Any = None) -> None:
         layer, seen = self._image.layer, self._window
-        if layer is not None and seen is not None and self._wanted_window(layer) != seen:
+        if layer is None or seen is None:
+            return
+        if self._wanted_window(layer, self._settings.form.value()) != seen:
             self.look_later()
 
     def _layer_removed(self, event: Any) -> None:
@@ -280,81 +303,9 @@ class PhasesLook(QWidget):
     def hideEvent(self, event: Any) -> None:  # noqa: N802 (Qt's name)
         """Take the preview along when the dock goes."""
         self._latest.forget()
+        self._waiting.stop()
         self.overlay.hide()
         super().hideEvent(event)
-
-
-def bands(settings: PhaseSettings) -> list[str | None]:
-    """Colours of the grey levels from dark to bright, as these settings part them."""
-    active, binder = colour_of("active"), colour_of("binder")
-    rising: list[str | None] = [None, active]
-    if settings.method == "hysteresis":
-        rising = [None, _BETWEEN, active]
-    elif settings.n_phases == 3 and settings.method != "local":
-        rising = [None, binder, active]
-    return rising if settings.active == "brightest" else rising[::-1]
-
-
-def say_fractions(fractions: Mapping[str, float]) -> str:
-    """Name the phases with their shares in per cent, pore first and active last."""
-    return ", ".join(f"{name} {100 * fractions[name]:.1f} %" for name in _in_order(fractions))
-
-
-def _in_colour(phases: SlicePhases) -> str:
-    """Say the fractions with a square in the colour of each phase that is drawn."""
-    said = []
-    for name in _in_order(phases.fractions):
-        text = f"{escape(name)} {100 * phases.fractions[name]:.1f} %"
-        if name != "pore":
-            colour = colour_of(name, phases.volume.metadata["phases"][name])
-            text = f'<span style="color: {colour}">■</span>\N{NO-BREAK SPACE}{text}'
-        said.append(text)
-    return ", ".join(said)
-
-
-def _in_order(names: Iterable[str]) -> list[str]:
-    return sorted(names, key=lambda name: _ORDER.get(name, 1))
-
-
-def _say_volume(settings: PhaseSettings, model: PhaseModel) -> str:
-    """The levels, and what share of the volume lies in each band by grey level alone."""
-    what = {"local": "above the local mean", "hysteresis": "hysteresis"}
-    levels = " and ".join(f"{level:.5g}" for level in model.levels)
-    text = f"Level {levels}" if len(model.levels) == 1 else f"Levels {levels}"
-    text += f" ({what.get(settings.method, settings.method)})"
-    shares = GreyLevels(*model.histogram[:2]).fractions(model.levels)
-    if settings.active == "darkest":
-        shares = shares[::-1]
-    if settings.method == "hysteresis":
-        low, high = 100 * shares[2], 100 * (shares[1] + shares[2])
-        return f"{text}. Whole volume: active between {low:.1f} and {high:.1f} %."
-    names = ("pore", "active") if len(shares) == 2 else tuple(_ORDER)
-    by_name = dict(zip(names, shares, strict=True))
-    return f"{text}. Whole volume, by grey level alone: {say_fractions(by_name)}."
-
-
-def _look_at(
-    image: Volume,
-    settings: PhaseSettings,
-    window: Window | None,
-    before: PhaseModel | None,
-    classifier: PixelClassifier | None,
-    progress: Progress,
-) -> _Look:
-    try:
-        model = prepare_phases(image, settings, progress, before)
-        phases = None
-        if window is not None:
-            phases = slice_phases(
-                image, settings, window, progress, model=model, classifier=classifier
-            )
-        return _Look(model, "", phases)
-    except InputError as problem:
-        # the grey levels can still be shown, so that the person sees why
-        by_otsu = settings.model_copy(update={"method": "otsu", "n_phases": 2})
-        if settings == by_otsu:
-            raise
-        return _Look(prepare_phases(image, by_otsu, progress, before), str(problem), None)
 
 
 def _slice_size(layer: Any, window: Window) -> int:

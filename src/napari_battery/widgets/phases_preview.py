@@ -3,25 +3,37 @@
 from __future__ import annotations
 
 import math
+import time
 from dataclasses import dataclass, replace
 
 import numpy as np
 
+from napari_battery.errors import InputError
 from napari_battery.labelling.classifier import PixelClassifier
 from napari_battery.labelling.phases import segment_phases
 from napari_battery.labelling.phases_finish import is_local
-from napari_battery.labelling.phases_model import PhaseModel
+from napari_battery.labelling.phases_model import PhaseModel, prepare_phases
 from napari_battery.labelling.phases_settings import PhaseSettings
 from napari_battery.lengths import in_voxels, spacing_voxels
 from napari_battery.progress import SILENT, Progress
 from napari_battery.volume import Volume
 
-__all__ = ["NAME", "SlicePhases", "Window", "slice_phases"]
+__all__ = ["NAME", "Look", "SlicePhases", "Window", "look_at", "slice_phases"]
 
 NAME = "Phases preview"
 
 _AROUND = 8
 """Slices on either side within which pieces are judged, where the whole would have to be."""
+
+_ROUGH = {
+    "smoothing_weight": 0.0,
+    "binder_shell": 0.0,
+    "closing_radius": 0.0,
+    "fill_holes": False,
+    "opening_radius": 0.0,
+    "minimum_volume": 0.0,
+}
+"""Settings by which each voxel stands alone, but for the denoising."""
 
 Window = tuple[slice, ...]
 
@@ -114,3 +126,70 @@ def _around(image: Volume, settings: PhaseSettings, window: Window) -> tuple[int
         return (0,) * image.ndim
     reach = _AROUND + scaled.closing_radius + scaled.opening_radius
     return tuple(math.ceil(reach / edge) for edge in spacing_voxels(image))
+
+
+@dataclass(frozen=True, eq=False)
+class Look:
+    """The answer to one look at an image."""
+
+    model: PhaseModel
+    """With the histogram; its levels are those of the settings if there is no problem."""
+    problem: str
+    """Why the settings cannot be followed; empty where they can."""
+    phases: SlicePhases | None
+    seconds: float = 0.0
+    """How long the phases took."""
+    rough: bool = False
+    """Whether smoothing and cleaning were left out for now."""
+
+
+def look_at(
+    image: Volume,
+    settings: PhaseSettings,
+    window: Window | None,
+    before: PhaseModel | None,
+    classifier: PixelClassifier | None,
+    progress: Progress,
+    *,
+    rough: bool = False,
+) -> Look:
+    """Find the levels of an image, and the phases in a window.
+
+    Parameters
+    ----------
+    image : Volume
+        The whole image.
+    settings : PhaseSettings
+        As the step will use them.
+    window : tuple of slices or None
+        Where to find phases; None: nowhere.
+    before : PhaseModel or None
+        From an earlier look.
+    classifier : PixelClassifier or None
+        The one to use, where the method is the classifier.
+    progress : Progress
+        Asked whether to go on.
+    rough : bool
+        Leave out smoothing and cleaning.
+
+    Raises
+    ------
+    InputError
+        If not even the grey levels can be shown.
+    """
+    if rough:
+        settings = settings.model_copy(update=_ROUGH)
+    try:
+        model = prepare_phases(image, settings, progress, before)
+        phases, started = None, time.monotonic()
+        if window is not None:
+            phases = slice_phases(
+                image, settings, window, progress, model=model, classifier=classifier
+            )
+        return Look(model, "", phases, time.monotonic() - started, rough)
+    except InputError as problem:
+        # the grey levels can still be shown, so that the person sees why
+        by_otsu = settings.model_copy(update={"method": "otsu", "n_phases": 2})
+        if settings == by_otsu:
+            raise
+        return Look(prepare_phases(image, by_otsu, progress, before), str(problem), None)
