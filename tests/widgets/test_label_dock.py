@@ -481,3 +481,12 @@ def test_a_cancelled_run_leaves_the_preview(
     started.wait(10)
     dock.runner.cancel()
     qtbot.waitUntil(lambda: dock.box.preview.layer is not None, timeout=20_000)
+
+
+def test_a_mask_that_is_everywhere_is_told(
+    viewer: ViewerModel, dock: LabelDock, qtbot: QtBot
+) -> None:
+    mask = viewer.add_labels(np.ones((10, 12, 14), np.uint8), name="full")
+    dock.input.take_mask(mask)
+    label(dock, qtbot)
+    assert "Every voxel is inside" in dock.runner.message.text()

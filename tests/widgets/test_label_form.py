@@ -39,8 +39,12 @@ def test_only_what_has_a_meaning_is_shown(form: LabelForm) -> None:
     rows["markers"].set_value("peaks")
     assert {"marker_distance"} == {"marker_depth", "marker_distance"} & visible(form)
     rows["method"].set_value("snow")
-    hidden = {"markers", "marker_depth", "marker_distance", "compactness"}
+    hidden = {"markers", "marker_depth", "marker_distance", "compactness", "distance_smoothing"}
     assert not hidden & visible(form)
+    switch = rows["merge_neck"].switch
+    assert switch is not None
+    switch.setChecked(True)
+    assert hidden & visible(form) == {"distance_smoothing"}
     rows["method"].set_value("watershed")
     assert "markers" in visible(form)
 

@@ -71,7 +71,7 @@ class LabelDock(QWidget):
         self.reset_button.setToolTip("Put every setting back to its default")
         self.keep_box = QCheckBox("Keep stages")
         self.keep_box.setToolTip(
-            "Keep mask, distance map and markers of the last run in memory (about 8 bytes per "
+            "Keep mask, distance map and markers of the last run in memory (about 12 bytes per "
             "voxel): they can be shown, and the next run starts where a setting was changed"
         )
         self.keep_box.setChecked(str(remembered().value(_KEEP, "true")) == "true")
@@ -201,8 +201,12 @@ class LabelDock(QWidget):
         self.box.untick()
         add_volume(self._viewer, done.labels, labels=True)
         unknown = done.labels.voxel_size_um is None
-        unit = " Set the voxel size in Prepare before measuring." if unknown else ""
-        self.runner.say(f"{about_labels(done.count, done.labels)}{unit}\n{done.effort}")
+        said = [
+            about_labels(done.count, done.labels),
+            done.labels.metadata.get("note", ""),
+            "Set the voxel size in Prepare before measuring." if unknown else "",
+        ]
+        self.runner.say(" ".join(filter(None, said)) + f"\n{done.effort}")
         self.result.made()
 
     def show_stage(self, name: str) -> None:

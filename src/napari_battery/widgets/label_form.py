@@ -102,5 +102,7 @@ class LabelForm(QWidget):
         watershed = settings.method == "watershed"
         for name in _WATERSHED:
             form.show_field(name, watershed)
+        # merging by necks measures widths in the distance map, whoever parted the particles
+        form.show_field("distance_smoothing", watershed or settings.merge_neck is not None)
         form.show_field("marker_depth", watershed and settings.markers == "h-maxima")
         form.show_field("marker_distance", watershed and settings.markers == "peaks")

@@ -20,10 +20,12 @@ from napari_battery.widgets.listening import listen
 
 __all__ = ["KeptStages", "add_stage", "fits_memory", "has_run", "run_stages"]
 
-_BYTES_PER_VOXEL = 8
-"""Mask and cleaned mask (1 each), distance (2), labels (4)."""
+_BYTES_PER_VOXEL = 12
+"""Mask and cleaned mask (1 each), distance (2), particles before merging and after (4 each)."""
 
-_AS_SHOWN = ("mask", "cleaned", "labels")
+_AS_SHOWN = ("mask", "cleaned")
+"""Stages that are kept as they are shown: asking for them costs nothing."""
+
 _MEMORY_SHARE = 0.4
 _MOST_POINTS = 100_000
 _POINT_VOXELS = 6
@@ -84,7 +86,7 @@ class KeptStages(QObject):
 
 def has_run(stages: Stages) -> bool:
     """Whether labels were made, so that stages can be shown."""
-    return "labels" in _cheap(stages)
+    return "labels" in _voxels(stages, "labels")
 
 
 def run_stages(
@@ -95,20 +97,18 @@ def run_stages(
     Returns
     -------
     labels : Volume
-        Their voxels are the layer's own: what is kept must stay when a layer is painted on.
+        As `Stages.run` makes them.
     first : str or None
         What was done first; None if nothing had to be done.
     """
-    before = _cheap(stages)
+    before = _voxels(stages, *_AS_SHOWN)
     listening = _Listening(progress)
     labels = stages.run(settings, listening)
-    after = _cheap(stages)
-    changed = [n for n in after if n not in before or not np.shares_memory(before[n], after[n])]
-    first = next((STAGES[name] for name in changed if name != "labels"), None)
-    first = first or next(iter(listening.begun), None)
-    if first is None and changed:
-        first = STAGES["labels"]
-    return replace(labels, data=labels.data.copy()), first
+    after = _voxels(stages, *_AS_SHOWN)
+    for name, data in after.items():
+        if name not in before or not np.shares_memory(before[name], data):
+            return labels, STAGES[name]
+    return labels, next(iter(listening.begun), None)
 
 
 class _Listening(Progress):
@@ -127,10 +127,10 @@ class _Listening(Progress):
         self._progress.advance(n)
 
 
-def _cheap(stages: Stages) -> dict[str, Any]:
-    """Voxels of those stages that are kept as they are shown."""
+def _voxels(stages: Stages, *names: str) -> dict[str, Any]:
+    """Voxels of these stages, where they were made."""
     found = {}
-    for name in _AS_SHOWN:
+    for name in names:
         with suppress(KeyError):
             found[name] = stages.stage(name).data
     return found
