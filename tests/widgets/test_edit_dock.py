@@ -330,6 +330,25 @@ def test_labels_in_a_file_are_copied_first(tmp_path, qtbot) -> None:
     np.testing.assert_array_equal(np.load(path), labels_data())
 
 
+def test_a_pyramid_is_copied_beside(qtbot) -> None:
+    viewer, data = ViewerModel(), labels_data()
+    viewer.add_labels([data, data[::2, ::2, ::2]], name="P", scale=(0.5,) * 3, units=("um",) * 3)
+    dock = EditDock(viewer)
+    qtbot.addWidget(dock)
+    dock.show()
+    assert "pyramid" in dock.about.text()
+    dock.runner.run_button.click()
+    qtbot.waitUntil(lambda: dock.ready, timeout=20_000)
+    layer = viewer.layers["P (in memory)"]
+    assert dock.labels.layer is layer
+    assert tuple(layer.scale) == (0.5,) * 3
+    pick(dock, CUBE)
+    dock.delete()
+    assert names(layer) == {SMALL, PAIR}
+    assert data.max() == PAIR
+    assert CUBE in data
+
+
 def test_layers_may_go_at_any_moment(dock: EditDock, viewer: ViewerModel, qtbot) -> None:
     session = Session.of(viewer)
     analysis = analyse(session)

@@ -10,6 +10,7 @@ from qtpy.QtWidgets import QApplication
 
 from napari_battery.volume import Volume
 from napari_battery.widgets.edit_dock import EditDock
+from napari_battery.widgets.edit_target import dock_of
 from napari_battery.widgets.layers import add_volume
 from napari_battery.widgets.radial_dock import RadialDock
 from napari_battery.widgets.session import Session
@@ -144,6 +145,15 @@ def test_click_merge_undo_split_and_paint(viewer, docks, qtbot):
         edit.panel.buttons["undo"].click()
     settle(edit, qtbot)
     assert rows(table) == before
+    # behind another tab its keys do nothing
+    main, dock = viewer.window._qt_window, dock_of(edit)
+    main.tabifyDockWidget(dock, dock_of(table))
+    dock_of(table).raise_()
+    qtbot.waitUntil(lambda: session.editing is None, timeout=5_000)
+    assert "Delete" not in map(str, labels.keymap)
+    dock.raise_()
+    qtbot.waitUntil(lambda: session.editing is labels, timeout=5_000)
+    assert "Delete" in map(str, labels.keymap)
     viewer.window.remove_dock_widget(edit)
     qtbot.wait(50)
     assert session.editing is None

@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from napari.layers import Labels
-from qtpy.QtWidgets import QFormLayout, QVBoxLayout, QWidget
+from qtpy.QtCore import QTimer
+from qtpy.QtWidgets import QDockWidget, QFormLayout, QVBoxLayout, QWidget
 
 from napari_battery.errors import InputError
 from napari_battery.lengths import spacing_voxels
@@ -26,12 +27,12 @@ from napari_battery.widgets.edit_acts import (
 from napari_battery.widgets.edit_following import Following
 from napari_battery.widgets.edit_history import Act, EditHistory
 from napari_battery.widgets.edit_keys import BoundKeys
-from napari_battery.widgets.edit_memory import copy_to_memory, why_not_changed
+from napari_battery.widgets.edit_memory import copy_to_memory, use_copy, why_not_changed
 from napari_battery.widgets.edit_modes import RedrawMode, SplitMode
 from napari_battery.widgets.edit_panel import KEYS, EditPanel
 from napari_battery.widgets.edit_places import Places
-from napari_battery.widgets.edit_target import is_of_particles, labels_meant, let_go
-from napari_battery.widgets.layers import add_volume, volume_from_layer
+from napari_battery.widgets.edit_target import dock_of, is_of_particles, labels_meant, let_go
+from napari_battery.widgets.layers import volume_from_layer
 from napari_battery.widgets.listening import listen
 from napari_battery.widgets.notice import Notice
 from napari_battery.widgets.running import StepRunner
@@ -58,6 +59,7 @@ class EditDock(QWidget):
         self._latest = Latest(self, self._not_found)
         self._mode: SplitMode | RedrawMode | None = None
         self._taken: Labels | None = None
+        self._dock: QDockWidget | None = None
 
         self.labels = LayerChooser(
             viewer, Labels, "Labels to correct: click its particles to pick them", is_of_particles
@@ -169,21 +171,13 @@ class EditDock(QWidget):
         layer = self._taken
         if layer is None:
             return
-        is_pyramid = bool(layer.multiscale)
-        data, name = layer.data[0] if is_pyramid else layer.data, layer.name
+        data, name = layer.data[0] if layer.multiscale else layer.data, layer.name
 
         def done(copy: Any) -> None:
             self.runner.say("")
-            if layer not in self._viewer.layers:
-                return
-            if is_pyramid:
-                whole = volume_from_layer(layer)
-                named = whole.like(copy, f"{name} (corrected)", metadata=whole.metadata)
-                self.labels.choose(add_volume(self._viewer, named, labels=True))
-                layer.visible = False
-            else:
-                self._session.history(layer).replace_data(copy)
-            self._take()
+            if layer in self._viewer.layers:
+                self.labels.choose(use_copy(self._session, layer, copy))
+                self._take()
 
         self.runner.start(lambda progress: copy_to_memory(data, name, progress), done, "Copying")
 
@@ -390,12 +384,24 @@ class EditDock(QWidget):
     def showEvent(self, event: Any) -> None:  # noqa: N802 (Qt's name)
         """Take the layer while the dock is seen."""
         super().showEvent(event)
-        if self._session.current is not None and not event.spontaneous():
-            self.labels.choose(self._session.current.labels)
-        self._take()
+        if not event.spontaneous():
+            self._seen(True)
+            QTimer.singleShot(0, self, self._watch_tab)  # napari is still adding it
 
     def hideEvent(self, event: Any) -> None:  # noqa: N802 (Qt's name)
         """Give keys and clicks back while the dock is not seen."""
         if not event.spontaneous():  # a minimised window keeps all
-            self._take(is_seen=False)
+            self._seen(False)
         super().hideEvent(event)
+
+    def _watch_tab(self) -> None:
+        """Behind another tab Qt does not count it as hidden, but keys must not work there."""
+        dock = dock_of(self)
+        if dock is not None and dock is not self._dock:
+            self._dock = dock
+            dock.visibilityChanged.connect(self._seen)
+
+    def _seen(self, is_seen: bool) -> None:
+        if is_seen and self._session.current is not None:
+            self.labels.choose(self._session.current.labels)
+        self._take(is_seen=is_seen)

@@ -9,8 +9,10 @@ from numpy.typing import NDArray
 
 from napari_battery.errors import InputError
 from napari_battery.progress import Progress
+from napari_battery.widgets.layers import add_volume, volume_from_layer
+from napari_battery.widgets.session import Session
 
-__all__ = ["copy_to_memory", "why_not_changed"]
+__all__ = ["copy_to_memory", "use_copy", "why_not_changed"]
 
 _BLOCK_BYTES = 64 * 2**20
 
@@ -60,3 +62,20 @@ def copy_to_memory(layer_data: Any, name: str, progress: Progress) -> NDArray[An
         copy[start : start + step] = np.asarray(layer_data[start : start + step])
         progress.advance()
     return copy
+
+
+def use_copy(session: Session, layer: Any, copy: NDArray[Any]) -> Any:
+    """Put a copy in the place of a layer's data; beside it where that is a pyramid.
+
+    Returns
+    -------
+    Labels
+        The layer that has the copy now. Tables of the same layer go on fitting it.
+    """
+    if not layer.multiscale:
+        session.history(layer).replace_data(copy)
+        return layer
+    whole = volume_from_layer(layer)
+    named = whole.like(copy, f"{layer.name} (in memory)", metadata=whole.metadata)
+    layer.visible = False
+    return add_volume(session.viewer, named, labels=True)
