@@ -9,14 +9,14 @@ from collections.abc import Sequence
 from typing import Any
 
 from napari_battery import __version__
-from napari_battery.commands import demo, info, label, map, phases, propagate, radial
+from napari_battery.commands import demo, filter, info, label, map, phases, propagate, radial
 from napari_battery.errors import InputError
 from napari_battery.progress import Cancelled
 from napari_battery.terminal import terminal_progress
 
 __all__ = ["main"]
 
-_STEPS = (info, phases, label, propagate, radial, map, demo)
+_STEPS = (info, filter, phases, label, propagate, radial, map, demo)
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
