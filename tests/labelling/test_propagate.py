@@ -138,3 +138,190 @@ def test_a_state_without_particles(reference):
         later = result.table[result.table["state"] == "later"]
         assert (later["reason"] == "missing").all()
         assert not result.table["kept"].any()
+
+
+def test_two_dimensions_and_one_slice(reference):
+    """A slice as 2-D and as a volume one voxel thick: no particle is cut by faces it lies in."""
+    image = scan((0, 1, 2))
+    for cut, size in ((20, SIZE[1:]), (slice(20, 21), SIZE)):
+        flat = Volume(reference.data[cut], size, name="slice", metadata={"state": "pristine"})
+        later = Volume(image.data[cut], size, name="later")
+        result = propagate_labels(flat, [later])
+        table = result.table
+        assert table["kept"].all(), table["reason"].unique()
+        assert not table["touches_border"].any()
+        assert result.labels[0].shape == flat.shape
+        shift = table[table["state"] == "later"]["shift_x_um"]
+        # discs that are cut where the ball is nearly as wide as anywhere
+        assert shift.to_numpy() == pytest.approx([1.0] * 3, abs=0.05)
+        if flat.ndim == 2:
+            assert {"area_pixels", "area_um2"} <= set(table.columns)
+            assert not any("_z_" in name or "volume_" in name for name in table.columns if
+                           name != "volume_change")  # fmt: skip
+            assert "contact_length_um" in result.contacts
+
+
+def test_an_unknown_voxel_size_gives_voxels_and_no_um(reference):
+    bare = Volume(reference.data, name="bare")
+    result = propagate_labels(bare, [scan((0, 0, 2), size=None)])
+    assert not any("_um" in name for name in (*result.table.columns, *result.contacts.columns))
+    later = result.table[result.table["state"] == "later"]
+    assert later["shift_x_voxels"].to_numpy() == pytest.approx([2] * 3, abs=0.1)
+    assert result.table["kept"].all()
+    # one of the two is enough
+    known = propagate_labels(bare, [scan((0, 0, 2))])
+    assert "only one of" in known.notes[0]
+    assert "shift_x_voxels" in known.table
+    assert propagate_labels(reference, [scan(size=None)]).table["kept"].all()
+    with pytest.raises(InputError, match="in µm"):
+        propagate_labels(bare, [scan(size=None)], label_settings=LabelSettings(length_unit="um"))
+
+
+def test_a_state_on_another_grid_is_brought_onto_the_reference(reference):
+    coarse = Volume(scan().data[2:38:2, ::2, ::2], (1.0, 1.0, 1.0), (1.0, 0, 0), name="coarse")
+    few = LabelSettings(minimum_volume=20)
+    result = propagate_labels(reference, [coarse], label_settings=few)
+    assert any("another grid" in note for note in result.notes)
+    assert result.labels[0].same_grid(reference)
+    assert at(result.labels[0]) == at(reference)
+    later = result.table[result.table["state"] == "coarse"]
+    # every second voxel was kept: half a voxel of 0.5 µm at most
+    assert np.abs(later[[f"shift_{a}_um" for a in "zyx"]].to_numpy()).max() < 0.25
+    # what the coarse scan did not see is no background: a particle reaching there is cut
+    half = Volume(scan().data[:, :, :38].copy(), SIZE, name="half")
+    result = propagate_labels(reference, [half])
+    row = result.table.set_index(["state", "label"]).loc[("half", at(reference)[1])]
+    assert row["touches_border"]
+    elsewhere = Volume(scan().data, SIZE, (500.0, 0, 0), name="far")
+    with pytest.raises(InputError, match="do not overlap"):
+        propagate_labels(reference, [elsewhere])
+    with pytest.raises(InputError, match="both must be 2-D or both 3-D"):
+        propagate_labels(reference, [Volume(scan().data[20], SIZE[1:])])
+
+
+def test_particles_at_the_edge_of_a_region_count_as_cut(reference):
+    region = np.ones(reference.shape, bool)
+    region[:, :, 70:] = False
+    image = scan()
+    inside = Volume(image.data, SIZE, name="inside", region=region)
+    result = propagate_labels(reference, [inside])
+    rows = result.table[result.table["state"] == "inside"].set_index("label")
+    assert rows["touches_border"].loc[at(reference)].tolist() == [False, False, True]
+
+
+def test_pieces_are_counted_and_told(reference):
+    image = scan()
+    gap = image.data.copy()
+    gap[:, :, 38:43] = 50  # takes the middle out of the second ball
+    rows = propagate_labels(reference, [image.like(gap, "gap")]).table
+    row = rows[rows["state"] == "gap"].set_index("label").loc[at(reference)[1]]
+    assert row["pieces"] == 2
+    assert row["largest_piece"] == pytest.approx(0.5, abs=0.05)
+    assert "several pieces" in row["reason"]
+    assert row["note"].startswith("in 2 pieces, the largest of ")
+
+
+def test_phases_serve_as_masks_and_labels_as_they_are(reference):
+    later = scan((0, 0, 2))
+    phases = Volume(
+        np.where(later.data > 100, 2, np.where(later.data < 10, 1, 0)).astype(np.uint8),
+        SIZE,
+        name="later",
+        metadata={"kind": "phases", "phases": {"pore": 0, "binder": 1, "active": 2}},
+    )
+    plain = LabelSettings(denoise="none")
+    wanted = propagate_labels(reference, [later], label_settings=plain)
+    for method in ("seeds", "overlap"):
+        result = propagate_labels(
+            reference, [phases], PropagateSettings(method=method), label_settings=plain
+        )
+        assert np.array_equal(result.labels[0].data, wanted.labels[0].data)
+    alone = label_particles(later, plain)
+    matched = propagate_labels(reference, [alone], PropagateSettings(method="overlap"))
+    assert np.array_equal(matched.labels[0].data, wanted.labels[0].data)
+    assert matched.table["cross_iou"].isna().all()
+
+
+def test_new_particles_get_new_numbers_and_are_told(reference):
+    grown = scan().data.copy()
+    grown[2:10, 2:10, 2:10] = 200
+    image = scan().like(grown, "more")
+    seeds = propagate_labels(reference, [image])
+    assert seeds.labels[0].data[5, 5, 5] == 0
+    assert any("no particle of the reference reaches" in note for note in seeds.notes)
+    result = propagate_labels(reference, [image], PropagateSettings(method="overlap"))
+    assert result.labels[0].data[5, 5, 5] == 90_001
+    assert any("1 labels match none" in note for note in result.notes)
+    assert set(result.table["label"]) == set(at(reference))
+
+
+def test_states_of_one_name_are_told_apart(reference):
+    result = propagate_labels(reference, [scan(state="4.4 V"), scan(state="4.4 V")])
+    assert result.states == ["pristine", "4.4 V", "4.4 V (2)"]
+    assert len(result.table) == 9
+
+
+def test_states_are_taken_one_at_a_time_and_written(reference, tmp_path):
+    alive: list[object] = []
+
+    def images():
+        import gc
+        import weakref
+
+        for k in range(3):
+            gc.collect()
+            assert not any(ref() is not None for ref in alive)
+            image = scan((0, k, 0), state=f"s{k}")
+            alive.append(weakref.ref(image.data))
+            yield image
+            del image
+
+    files = [tmp_path / f"{k}.tif" for k in range(3)]
+    result = propagate_labels(reference, images(), out=files)
+    assert [labels.path for labels in result.labels] == files
+    assert at(result.labels[2], (0, 2, 0)) == at(reference)
+    assert len(alive) == 3
+
+
+def test_cancel_leaves_no_file(reference, tmp_path):
+    files = [tmp_path / "0.tif", tmp_path / "1.tif"]
+
+    def report(done, total, what):
+        if what.startswith("s1: growing"):
+            raise Cancelled
+
+    with pytest.raises(Cancelled):
+        propagate_labels(
+            reference,
+            [scan(state="s0"), scan(state="s1")],
+            progress=CallbackProgress(report),
+            out=files,
+        )
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_more_labels_than_16_bits_hold():
+    """70,000 blocks of 2 × 2 × 2 that touch one another, followed onto themselves."""
+    n = (35, 40, 50)
+    labels = (np.arange(np.prod(n)) + 1).reshape(n).astype(np.uint32)
+    labels = labels.repeat(2, 0).repeat(2, 1).repeat(2, 2)
+    image = np.full(labels.shape, 200, np.uint8)
+    image[0] = 10
+    no_cleaning = LabelSettings(denoise="none", fill_holes=False)
+    result = propagate_labels(
+        Volume(labels), [Volume(image)], PropagateSettings(cross_check=False), no_cleaning
+    )
+    assert result.labels[0].dtype == np.int32
+    assert result.labels[0].data.max() == 70_000
+    assert np.array_equal(result.labels[0].data[1:], labels[1:])
+
+
+@pytest.mark.parametrize("dtype", ["u1", "i2", ">u2", "u4", "i8", "u8"])
+def test_any_integer_type_gives_the_same_labels(reference, dtype):
+    small = np.zeros(int(reference.data.max()) + 1, np.int32)
+    small[at(reference)] = [3, 1, 2]
+    labels = reference.like(small[reference.data], "small")
+    wanted = propagate_labels(labels, [scan((0, 1, 1))])
+    found = propagate_labels(labels.like(labels.data.astype(dtype), "small"), [scan((0, 1, 1))])
+    assert np.array_equal(found.labels[0].data, wanted.labels[0].data)
+    assert found.table.equals(wanted.table)

@@ -132,7 +132,7 @@ def propagate_labels(
     inputs = []
     written: list[Path] = []
     try:
-        for k, image in enumerate(images):
+        for image in images:  # (enumerate would hold on to the last one)
             states.append(_unused(_state_name(image), states))
             here = _Named(progress, states[-1])
             result = follow(known, cores, image, states[-1], settings, label_settings, here)
@@ -144,10 +144,8 @@ def propagate_labels(
             state = _as_volume(reference, image, states[-1], result, made)
             inputs.append(made["inputs"][1])
             if out is not None:
-                from napari_battery.io import write_volume
-
-                state = replace(write_volume(out[k], state, made, here), metadata=state.metadata)
-                written.append(out[k])
+                state = _on_disk(state, out[len(labels)], here)
+                written.append(out[len(labels)])
             labels.append(state)
             del result, state, image
     except BaseException:
@@ -196,6 +194,14 @@ def _as_volume(
         made=made,
     )
     return labels
+
+
+def _on_disk(state: Volume, path: Path, progress: Progress) -> Volume:
+    """The same over a file."""
+    from napari_battery.io import write_volume
+
+    written = write_volume(path, state, state.metadata["made"], progress)
+    return replace(written, name=state.name, metadata=state.metadata)
 
 
 def _remove(path: Path) -> None:
