@@ -47,7 +47,7 @@ def assert_same(one: RadialResult, other: RadialResult) -> None:
     assert one.provenance["notes"] == other.provenance["notes"]
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=40, deadline=None)
 @given(
     seed=st.integers(0, 2**32 - 1),
     shape=st.sampled_from(SHAPES),
