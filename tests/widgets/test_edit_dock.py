@@ -349,6 +349,16 @@ def test_a_pyramid_is_copied_beside(qtbot) -> None:
     assert CUBE in data
 
 
+def test_negative_labels_are_said(qtbot) -> None:
+    data = labels_data(np.int16)
+    data[data == CUBE] = -4
+    dock = EditDock(make_viewer(data))
+    qtbot.addWidget(dock)
+    dock.show()
+    qtbot.waitUntil(lambda: "negative numbers (down to -4)" in dock.about.text(), timeout=20_000)
+    assert not dock.panel.buttons["redraw"].isEnabled()
+
+
 def test_layers_may_go_at_any_moment(dock: EditDock, viewer: ViewerModel, qtbot) -> None:
     session = Session.of(viewer)
     analysis = analyse(session)

@@ -60,6 +60,7 @@ class EditDock(QWidget):
         self._mode: SplitMode | RedrawMode | None = None
         self._taken: Labels | None = None
         self._dock: QDockWidget | None = None
+        self._problem = ""
 
         self.labels = LayerChooser(
             viewer, Labels, "Labels to correct: click its particles to pick them", is_of_particles
@@ -150,7 +151,12 @@ class EditDock(QWidget):
         history, layer = self.history, self._taken
         if history is None or layer is None or history.places is not None:
             return
-        volume, version = volume_from_layer(layer), history.version
+        self._problem = ""
+        try:
+            volume, version = volume_from_layer(layer), history.version
+        except InputError as problem:
+            self._not_found(problem)
+            return
 
         def found(places: Places) -> None:
             if history.version == version and layer is self._taken:
@@ -164,7 +170,8 @@ class EditDock(QWidget):
     def _not_found(self, error: BaseException) -> None:
         if not isinstance(error, InputError):
             raise error  # napari shows unexpected errors with their traceback
-        self.about.say(str(error), "error")
+        self._problem = str(error)
+        self._refresh()
 
     def _copy(self) -> None:
         """Put the labels into memory, where they can be changed."""
@@ -374,7 +381,7 @@ class EditDock(QWidget):
             copy = f"a copy in memory ({size:.2g} GiB)" if size >= 0.01 else "a copy in memory"
             self.about.say(f"{why} Correcting it needs {copy}.", "warning")
         elif history.places is None:
-            self.about.say("Looking for particles…")
+            self.about.say(self._problem or "Looking…", "error" if self._problem else "plain")
         else:
             self.about.say(picked_in_words(layer.data, history.places, picked))
         done = [] if history is None else [act.what for act in history.done]
