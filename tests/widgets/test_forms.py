@@ -63,7 +63,13 @@ def test_fields_that_do_not_go_together_are_said_and_not_remembered(
 ) -> None:
     form.rows["method"].set_value("manual")
     said = [label.text() for label in form.findChildren(QLabel) if label.isVisible()]
-    assert any("needs a size" in text for text in said)
+    assert "a manual method needs a size" in said
+    form.rows["method"].set_value("otsu")
+    form.rows["size"].set_value(0)
+    said = [label.text() for label in form.findChildren(QLabel) if label.isVisible()]
+    assert "Size: input should be greater than 0." in said
+    form.rows["method"].set_value("manual")
+    form.rows["size"].set_value(None)
     again = SettingsForm(Example)
     qtbot.addWidget(again)
     assert again.value() == Example()

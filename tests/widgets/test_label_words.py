@@ -36,4 +36,4 @@ def test_problems_in_words() -> None:
     assert problem_text(InputError("No.")) == "No."
     with pytest.raises(ValidationError) as caught:
         LabelSettings(marker_depth=0)
-    assert problem_text(caught.value) == "Input should be greater than 0"
+    assert problem_text(caught.value) == "Marker depth: input should be greater than 0."

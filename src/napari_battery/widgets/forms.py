@@ -23,7 +23,7 @@ from napari_battery.lengths import factors
 from napari_battery.settings import LENGTH, VOLUME, FieldSpec, Settings, field_specs
 from napari_battery.widgets.spin import PlainSpinBox
 
-__all__ = ["SettingsForm", "remembered"]
+__all__ = ["SettingsForm", "explain", "remembered"]
 
 Model = TypeVar("Model", bound=Settings)
 
@@ -35,6 +35,17 @@ _SHOWN = {"voxels": {LENGTH: "voxels", VOLUME: "voxels"}, "um": {LENGTH: "µm", 
 def remembered() -> QSettings:
     """Where the docks keep what they remember."""
     return QSettings("napari-battery", "napari-battery")
+
+
+def explain(error: ValidationError, model: type[Settings]) -> str:
+    """What is wrong with settings, in plain words that name the fields as the form does."""
+    titles = {spec.name: spec.title for spec in field_specs(model)}
+    said = []
+    for problem in error.errors():
+        text = str(problem["msg"]).removeprefix("Value error, ")
+        where = titles.get(str(problem["loc"][0]), "") if problem["loc"] else ""
+        said.append(f"{where}: {text[0].lower()}{text[1:]}." if where else text)
+    return " ".join(said)
 
 
 class _Row(QWidget):
@@ -255,7 +266,7 @@ class SettingsForm(QWidget, Generic[Model]):
         try:
             settings = self.value()
         except ValidationError as error:
-            self._error.setText("; ".join(str(e["msg"]) for e in error.errors()))
+            self._error.setText(explain(error, self._model))
             self._error.show()
             return
         self._error.hide()

@@ -80,7 +80,8 @@ class LabelDock(QWidget):
         )
         self.stage_button = StageButton()
         self.result = ResultPart(viewer)
-        self._shown_stages: WeakValueDictionary[str, Any] = WeakValueDictionary()
+        self._made: WeakValueDictionary[str, Any] = WeakValueDictionary()
+        """The last layer of each stage, by its name in `STAGES`."""
         self._lay_out()
 
         self.input.changed.connect(self._another_source)
@@ -199,7 +200,9 @@ class LabelDock(QWidget):
             return
         self.threshold.untick()  # the labels would lie under the previews
         self.box.untick()
-        add_volume(self._viewer, done.labels, labels=True)
+        if (earlier := self._made.get("labels")) is not None:
+            earlier.visible = False  # it would shine through the new one
+        self._made["labels"] = add_volume(self._viewer, done.labels, labels=True)
         unknown = done.labels.voxel_size_um is None
         said = [
             about_labels(done.count, done.labels),
@@ -219,10 +222,10 @@ class LabelDock(QWidget):
         except KeyError:
             self.runner.say("Its stages are no longer kept; run it again.", error=True)
             return
-        before = self._shown_stages.get(name)
+        before = self._made.get(name)
         if before is not None and before in self._viewer.layers:
             self._viewer.layers.remove(before)
-        self._shown_stages[name] = add_stage(self._viewer, volume, name)
+        self._made[name] = add_stage(self._viewer, volume, name)
 
 
 def _label(

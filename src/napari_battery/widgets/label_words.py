@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from pydantic import ValidationError
 
+from napari_battery.labelling import LabelSettings
 from napari_battery.labelling.counts import LabelCount
 from napari_battery.volume import Volume
+from napari_battery.widgets.forms import explain
 
 __all__ = ["about_box", "about_labels", "particles", "problem_text"]
 
@@ -42,7 +44,7 @@ def particles(n: int) -> str:
 def problem_text(problem: ValueError) -> str:
     """An `InputError`, or settings that do not go together, in plain words."""
     if isinstance(problem, ValidationError):
-        return "; ".join(str(error["msg"]) for error in problem.errors())
+        return explain(problem, LabelSettings)
     return str(problem)
 
 
