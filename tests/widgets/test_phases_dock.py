@@ -3,6 +3,7 @@ from __future__ import annotations
 import gc
 import threading
 import weakref
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -11,6 +12,7 @@ from napari.components import ViewerModel
 from pytestqt.qtbot import QtBot
 from scipy import ndimage
 
+from napari_battery.io import read_volume
 from napari_battery.labelling.phases import segment_phases
 from napari_battery.labelling.phases_settings import PhaseSettings
 from napari_battery.widgets import phases_dock, phases_look
@@ -83,7 +85,7 @@ def test_phases_get_a_layer_in_the_image_s_place(
     assert made.get_color(0) is None  # not drawn
     assert not np.allclose(made.get_color(1), made.get_color(2))
     share = 100 * (made.data == 2).mean()
-    assert f"binder {share:.1f} %" in dock.runner.message.text()
+    assert f"binder {share:.1f}\N{NO-BREAK SPACE}%" in dock.runner.message.text()
     assert not dock.look.box.isChecked()  # it would lie over the phases
     segment(dock, qtbot)  # again: the first stays
     assert len([layer for layer in viewer.layers if "Phases of" in layer.name]) == 2
@@ -264,7 +266,7 @@ def test_the_region_counts(viewer: ViewerModel, stack: Any, dock: PhasesDock, qt
     made = viewer.layers["Phases of stack"].data
     assert not made[~region].any()
     share = 100 * (made[region] == 1).mean()
-    assert f"active {share:.1f} %" in dock.runner.message.text()
+    assert f"active {share:.1f}\N{NO-BREAK SPACE}%" in dock.runner.message.text()
 
 
 @pytest.mark.parametrize(
@@ -300,6 +302,22 @@ def test_a_constant_image_is_refused_in_words(
     assert dock.look.overlay.layer is None
 
 
+def test_phases_can_be_written_to_a_file(
+    viewer: ViewerModel, stack: Any, dock: PhasesDock, qtbot: QtBot, tmp_path: Path
+) -> None:
+    path = tmp_path / "phases.tif"
+    dock.out.line.setText(str(path))
+    segment(dock, qtbot)
+    assert str(path) in dock.runner.message.text()
+    made = viewer.layers["Phases of stack"]
+    expected = segment_phases(volume_from_layer(stack)).data
+    assert np.array_equal(np.asarray(made.data), expected)
+    assert np.array_equal(read_volume(path).data[:], expected)
+    dock.out.line.setText(str(tmp_path / "nowhere" / "phases.tif"))
+    segment(dock, qtbot)
+    assert "nowhere" in dock.runner.message.text()
+
+
 def test_cancel_leaves_no_layer(
     viewer: ViewerModel,
     stack: Any,
@@ -309,7 +327,7 @@ def test_cancel_leaves_no_layer(
 ) -> None:
     started = threading.Event()
 
-    def endless(image: Any, settings: Any, progress: Any, **more: Any) -> None:
+    def endless(image: Any, settings: Any, progress: Any, *_: Any, **__: Any) -> None:
         progress.begin(10, "Parting phases")
         started.set()
         while True:

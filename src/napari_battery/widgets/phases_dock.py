@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from contextlib import suppress
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -23,6 +24,7 @@ from napari_battery.widgets.phases_form import PhasesForm
 from napari_battery.widgets.phases_layers import add_phases
 from napari_battery.widgets.phases_look import PhasesLook
 from napari_battery.widgets.phases_words import say_fractions
+from napari_battery.widgets.result_file import ResultFile
 from napari_battery.widgets.running import StepRunner
 from napari_battery.widgets.scrolling import fill_scrolling
 from napari_battery.widgets.session import Session
@@ -46,6 +48,7 @@ class PhasesDock(QWidget):
         self.form = self.settings.form
         self.look = PhasesLook(viewer, self.image, self.settings)
         self.classifier = ClassifierPage(viewer, self.image)
+        self.out = ResultFile("phases")
         self.reset_button = QPushButton("Defaults")
         self.reset_button.setToolTip("Put every setting back to its default")
         self.runner = StepRunner(
@@ -64,6 +67,7 @@ class PhasesDock(QWidget):
             lambda: self.look.use(self.classifier.classifier)
         )
         self.reset_button.clicked.connect(self.form.reset)
+        self.reset_button.clicked.connect(self.classifier.form.reset)
         self.runner.clicked.connect(self.run)
         self.next_button.clicked.connect(self._label_particles)
         self.fit_lengths()
@@ -83,10 +87,14 @@ class PhasesDock(QWidget):
             self.classifier,
             self.settings,
             self.reset_button,
-            self.runner,
-            self.next_button,
         ):
             column.addWidget(widget)
+        target = QFormLayout()
+        target.setFieldGrowthPolicy(QFormLayout.FieldGrowthPolicy.AllNonFixedFieldsGrow)
+        target.addRow("Result", self.out)
+        column.addLayout(target)
+        column.addWidget(self.runner)
+        column.addWidget(self.next_button)
         column.addStretch(1)
         fill_scrolling(self, content)
         self.setMinimumWidth(300)
@@ -111,6 +119,7 @@ class PhasesDock(QWidget):
             return
         try:
             image, settings = volume_from_layer(layer), self.form.value()
+            out = self.out.paths([image], np.uint8)[0]
         except ValueError as problem:  # InputError, or settings that do not go together
             self.runner.say(str(problem), error=True)
             return
@@ -118,7 +127,7 @@ class PhasesDock(QWidget):
         classifier = self.classifier.classifier
 
         def step(progress: Progress) -> tuple[Volume, dict[str, float]]:
-            phases = segment_phases(image, settings, progress, classifier=classifier)
+            phases = segment_phases(image, settings, progress, out, classifier=classifier)
             return phases, _fractions(phases)
 
         self.next_button.hide()
@@ -129,10 +138,12 @@ class PhasesDock(QWidget):
             self.runner.say("The image was deleted meanwhile; its phases were dropped.", error=True)
             return
         self.look.untick()  # the phases would lie under it
-        named = phases.like(phases.data, f"Phases of {layer.name}", metadata=phases.metadata)
+        named = replace(phases, name=f"Phases of {layer.name}")
         self._made = add_phases(self._viewer, named)
-        note = phases.metadata.get("note", "")
-        self.runner.say(f"{say_fractions(fractions).capitalize()}. {note}".strip())
+        said = [f"{say_fractions(fractions).capitalize()}.", phases.metadata.get("note", "")]
+        if phases.path is not None:
+            said.append(f"Written to {phases.path}.")
+        self.runner.say(" ".join(text for text in said if text))
         self.next_button.setVisible(hasattr(self._viewer, "window"))
 
     def _label_particles(self) -> None:

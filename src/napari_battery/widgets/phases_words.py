@@ -31,14 +31,16 @@ def bands(settings: PhaseSettings) -> list[str | None]:
 
 def say_fractions(fractions: Mapping[str, float]) -> str:
     """Name the phases with their shares in per cent, pore first and active last."""
-    return ", ".join(f"{name} {100 * fractions[name]:.1f} %" for name in _in_order(fractions))
+    return ", ".join(
+        f"{name} {100 * fractions[name]:.1f}\N{NO-BREAK SPACE}%" for name in _in_order(fractions)
+    )
 
 
 def in_colour(phases: SlicePhases) -> str:
     """Say the fractions with a square in the colour of each phase that is drawn."""
     said = []
     for name in _in_order(phases.fractions):
-        text = f"{escape(name)} {100 * phases.fractions[name]:.1f} %"
+        text = f"{escape(name)} {100 * phases.fractions[name]:.1f}\N{NO-BREAK SPACE}%"
         if name != "pore":
             colour = colour_of(name, phases.volume.metadata["phases"][name])
             text = f'<span style="color: {colour}">■</span>\N{NO-BREAK SPACE}{text}'
@@ -51,7 +53,7 @@ def _in_order(names: Iterable[str]) -> list[str]:
 
 
 def say_volume(settings: PhaseSettings, model: PhaseModel) -> str:
-    """The levels, and what share of the volume lies in each band by grey level alone."""
+    """The levels, and what share of the image lies in each band by grey level alone."""
     what = {"local": "above the local mean", "hysteresis": "hysteresis"}
     levels = " and ".join(f"{level:.5g}" for level in model.levels)
     text = f"Level {levels}" if len(model.levels) == 1 else f"Levels {levels}"
@@ -61,7 +63,7 @@ def say_volume(settings: PhaseSettings, model: PhaseModel) -> str:
         shares = shares[::-1]
     if settings.method == "hysteresis":
         low, high = 100 * shares[2], 100 * (shares[1] + shares[2])
-        return f"{text}. Whole volume: active between {low:.1f} and {high:.1f} %."
+        return f"{text}. Whole image: active between {low:.1f} and {high:.1f}\N{NO-BREAK SPACE}%."
     names = ("pore", "active") if len(shares) == 2 else tuple(_ORDER)
     by_name = dict(zip(names, shares, strict=True))
-    return f"{text}. Whole volume, by grey level alone: {say_fractions(by_name)}."
+    return f"{text}. Whole image, by grey level alone: {say_fractions(by_name)}."
