@@ -69,16 +69,16 @@ def _diffusion(image: Volume, settings: DiffusionSettings, found: Findings) -> B
     # explicit steps are stable up to 1 / (2 Σ 1/edge²)
     time = 1 / (1 + 2 * sum(1 / e**2 for e in edges[0 if three_d else 1 :]))
 
-    def run(grey: NDArray[Any], _: Window) -> NDArray[Any]:
+    def run(grey: NDArray[Any], window: Window) -> NDArray[Any]:
         one = grey.dtype.type
-        rows, wide, inner = _as_rows(grey, halo)
+        rows, shape, inner = _as_rows(grey, window, halo, image.shape)
         per_edge2 = tuple(one(1 / (edge * e) ** 2) for e in edges)
         share = tuple(one(time / e**2) for e in edges)
         change, done = np.empty(rows.shape[1], rows.dtype), rows.copy()
         for _step in range(settings.iterations):
-            diffuse(rows, wide, three_d, per_edge2, share, change, done)
+            diffuse(rows, shape[-1], three_d, per_edge2, share, change, done)
             rows, done = done, rows
-        return rows.reshape(grey.shape)[inner]
+        return rows.reshape(shape)[inner]
 
     return BlockStep(run, halo, working_dtype(image.dtype))
 
@@ -93,8 +93,7 @@ def _total_variation(image: Volume, settings: TotalVariationSettings, found: Fin
 
     def run(grey: NDArray[Any], window: Window) -> NDArray[Any]:
         one = grey.dtype.type
-        _forget_mirrored(grey, window, halo, image.shape)
-        rows, wide, inner = _as_rows(grey, halo)
+        rows, shape, inner = _as_rows(grey, window, halo, image.shape)
         per_edge = tuple(one(1 / e) for e in edges)
         dual = np.zeros((3, *rows.shape), rows.dtype)
         slopes = np.empty((3, rows.shape[1]), rows.dtype)
@@ -102,12 +101,20 @@ def _total_variation(image: Volume, settings: TotalVariationSettings, found: Fin
         done = rows.copy()
         for _step in range(settings.iterations - 1):
             project_dual(
-                done, wide, three_d, per_edge, one(step), one(step / weight), slopes, scale, dual
+                done,
+                shape[-1],
+                three_d,
+                per_edge,
+                one(step),
+                one(step / weight),
+                slopes,
+                scale,
+                dual,
             )
-            subtract_divergence(rows, dual, wide, three_d, per_edge, done)
-        return done.reshape(grey.shape)[inner]
+            subtract_divergence(rows, dual, shape[-1], three_d, per_edge, done)
+        return done.reshape(shape)[inner]
 
-    return BlockStep(run, halo, working_dtype(image.dtype))
+    return BlockStep(run, halo, working_dtype(image.dtype), 2**23)
 
 
 def _halo(image: Volume, iterations: int, per_slice: bool) -> tuple[tuple[int, ...], bool]:
@@ -124,23 +131,27 @@ def _edges(image: Volume) -> tuple[float, ...]:
 
 
 def _as_rows(
-    grey: NDArray[Any], halo: tuple[int, ...]
-) -> tuple[NDArray[Any], int, tuple[slice, ...]]:
-    """A block as (z, y · x), its voxels per row, and where in it its margin ends."""
-    inner = tuple(slice(h, n - h) for h, n in zip(halo, grey.shape, strict=True))
-    depth = 1 if grey.ndim == 2 else len(grey)
-    return np.ascontiguousarray(grey).reshape(depth, -1), grey.shape[-1], inner
-
-
-def _forget_mirrored(
     grey: NDArray[Any], window: Window, halo: tuple[int, ...], shape: tuple[int, ...]
-) -> None:
-    """Make what lies beyond the volume's faces missing: no slope leads there."""
+) -> tuple[NDArray[Any], tuple[int, ...], tuple[slice, ...]]:
+    """A block as (z, y · x), its true shape, and where in it the window lies.
+
+    What lies beyond the volume's faces is dropped but for one layer, made missing: nothing
+    flows through the faces, whatever is mirrored there.
+    """
+    kept: list[slice] = []
+    inner: list[slice] = []
+    faces: list[Any] = []
     for axis, (w, h, n) in enumerate(zip(window, halo, shape, strict=True)):
         before, after = max(h - w.start, 0), max(w.stop + h - n, 0)
-        along = np.moveaxis(grey, axis, 0)
-        along[:before] = np.nan
-        along[len(along) - after :] = np.nan
+        kept.append(slice(max(before - 1, 0), grey.shape[axis] - max(after - 1, 0)))
+        inner.append(slice(h - kept[-1].start, h - kept[-1].start + w.stop - w.start))
+        here = (slice(None),) * axis
+        faces += [(*here, 0)] * (before > 0) + [(*here, -1)] * (after > 0)
+    block = np.ascontiguousarray(grey[tuple(kept)])
+    for face in faces:
+        block[face] = np.nan
+    depth = 1 if block.ndim == 2 else len(block)
+    return block.reshape(depth, -1), block.shape, tuple(inner)
 
 
 DIFFUSION = Filter(
