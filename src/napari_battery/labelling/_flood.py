@@ -28,26 +28,29 @@ def count_levels(labels: Any, counts: Any) -> None:
 
 
 @numba.njit(cache=True, nogil=True)
-def start_flood(labels: Any, places: Any, numbers: Any, order: Any, tail: Any) -> None:
+def start_flood(labels: Any, places: Any, numbers: Any, order: Any, tails: Any) -> None:
     """Queue the markers' voxels, each at its level, in the order given, and number them."""
     for k in range(len(places)):
         i = places[k]
         level = -labels[i]
         if level > 0:
-            order[tail[level]] = i
-            tail[level] += 1
+            order[tails[level]] = i
+            tails[level] += 1
             labels[i] = numbers[k]
 
 
 @numba.njit(cache=True, nogil=True)
 def flood(
-    labels: Any, order: Any, head: Any, tail: Any, strides: Any, level: int, limit: int
-) -> int:
+    labels: Any, order: Any, starts: Any, tails: Any, strides: Any, state: Any, limit: int
+) -> None:
     """Spread labels from the queued voxels to the rest, highest level first.
 
     One first-in-first-out queue per level makes this the watershed of
     `skimage.segmentation.watershed` on the same integers, without its heap. A voxel is
-    queued once, at its own level: so each queue has its stretch of one array.
+    queued once, at its own level, or at the flood's where that is lower already (in a pit
+    without a marker). Each queue has a stretch of one array, as long as its level has voxels.
+    The flood's own queue is moved up to what it took before: no voxel was taken above its
+    own level, so that there is always room.
 
     Parameters
     ----------
@@ -56,42 +59,47 @@ def flood(
         for both: the flood waits for memory most of the time), 0 outside. Receives the
         labels of all voxels a marker reaches.
     order : (m,) integer array
-        The queues, one after the other; as many places as voxels at each level.
-    head, tail : (n_levels,) int64 arrays
-        Where in `order` each level's queue begins and ends now.
+        The queues, highest level first.
+    starts, tails : (n_levels,) int64 arrays
+        Where in `order` each level's queue begins, and where it ends now.
     strides : (k,) int64 array
         Steps to the neighbours of a voxel.
-    level : int
-        Highest level with a queue.
+    state : (3,) int64 array
+        Level of the flood, and where its queue begins and ends; at first one above the
+        highest, 0, 0. The level is 0 once all queues are empty.
     limit : int
         Voxels to take at most.
-
-    Returns
-    -------
-    int
-        Highest level with a queue now; 0 once all are empty.
     """
+    level, head, tail = state
     for _ in range(limit):
-        while level > 0 and head[level] == tail[level]:
+        while head == tail:
             level -= 1
-        if level == 0:
-            return 0
-        first = head[level]
-        i = order[first]
-        head[level] = first + 1
-        if first + _AHEAD < tail[level]:
+            if level <= 0:
+                state[0] = 0
+                return
+            n = tails[level] - starts[level]
+            tail = head + n
+            if n > 0 and head < starts[level]:
+                for k in range(n):
+                    order[head + k] = order[starts[level] + k]
+        i = order[head]
+        if head + _AHEAD < tail:
             for stride in strides:
-                prefetch(labels, order[first + _AHEAD] + stride)
+                prefetch(labels, order[head + _AHEAD] + stride)
+        head += 1
         label = labels[i]
         for stride in strides:
             j = i + stride
             below = -labels[j]
             if below > 0:
                 labels[j] = label
-                order[tail[below]] = j
-                tail[below] += 1
-                level = max(level, below)
-    return level
+                if below >= level:
+                    order[tail] = j
+                    tail += 1
+                else:
+                    order[tails[below]] = j
+                    tails[below] += 1
+    state[0], state[1], state[2] = level, head, tail
 
 
 @numba.njit(cache=True, nogil=True)

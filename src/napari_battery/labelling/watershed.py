@@ -135,14 +135,14 @@ def grow(
     count_levels(flat, counts)
     size = int(counts.sum())
     order = np.empty(size, np.int32 if flat.size < 2**31 else np.int64)
-    head = np.cumsum(counts) - counts
-    tail = head.copy()
-    start_flood(flat, places, numbers, order, tail)
+    starts = size - np.cumsum(counts)  # highest first
+    tails = starts.copy()
+    start_flood(flat, places, numbers, order, tails)
     strides = steps_to_neighbours(padded)
-    level = len(counts) - 1
+    state = np.array([len(counts), 0, 0], np.int64)
     progress.begin(-(-size // _CHUNK), "Growing particles")
-    while level > 0:
-        level = int(flood(flat, order, head, tail, strides, level, _CHUNK))
+    while state[0] > 0:
+        flood(flat, order, starts, tails, strides, state, _CHUNK)
         progress.advance()
     del order
     shape = tuple(n - 2 for n in padded.shape)
