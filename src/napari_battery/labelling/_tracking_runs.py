@@ -338,7 +338,7 @@ def contacts(
 def deepest(
     rows: Any, ny: int, starts: Any, ends: Any, index: Any, depth: Any, result: Any
 ) -> None:
-    """Find the greatest depth of each label; `depth` is (nz, ny, nx), infinite without surface."""
+    """Find the greatest depth, or square of it, of each label; `depth` is (nz, ny, nx)."""
     for row in range(len(rows) - 1):
         line = depth[row // ny, row % ny]
         for k in range(rows[row], rows[row + 1]):
@@ -359,9 +359,9 @@ def core_runs(
     rows, ny, starts, ends, index
         Runs, see `sums`.
     depth : (nz, ny, nx) float32 array
-        Depth below the particle's surface.
+        Depth below the particle's surface, or its square.
     least : (m,) float32 array
-        Depth at which each label's core begins.
+        The same where each label's core begins.
     fill : bool
         False counts only.
     core_rows : (nz·ny + 1,) int64 array

@@ -121,9 +121,7 @@ def propagate_labels(
     if not len(runs.numbers):
         raise InputError(f"“{reference.name}” holds no label; there is nothing to follow.")
     known = Reference.of(reference, runs)
-    here.begin(1, "Finding cores")
-    cores = find_cores(reference, runs, settings.core_depth)
-    here.advance()
+    cores = find_cores(reference, runs, settings.core_depth, here)
     states = [_state_name(reference)]
     tables = [reference_rows(known, states[0])]
     contacts = [_contacts(runs, reference, states[0])]
