@@ -47,7 +47,7 @@ def shown(dock: LabelDock, qtbot: QtBot) -> Any:
             and not dock.box._latest.busy
             and not dock.box._timer.isActive()
         ),
-        timeout=20_000,
+        timeout=60_000,
     )
     return dock.box.preview.layer
 
@@ -81,14 +81,14 @@ def test_it_follows_settings_and_the_view_and_stays_while_neither_changes(
     viewer.dims.set_point(0, stack.data_to_world((43, 0, 0))[0])  # still in the box
     assert shown(dock, qtbot).data is first
     dock.form.rows["minimum_volume"].set_value(5000)
-    qtbot.waitUntil(lambda: "no particle" in dock.box.notice.text(), timeout=20_000)
+    qtbot.waitUntil(lambda: "no particle" in dock.box.notice.text(), timeout=60_000)
     assert dock.box._part is stages  # so that only what follows is computed anew
     dock.form.reset()
-    qtbot.waitUntil(lambda: dock.box.preview.layer.data.max() > 0, timeout=20_000)
+    qtbot.waitUntil(lambda: dock.box.preview.layer.data.max() > 0, timeout=60_000)
     camera_of(viewer).center = (0, *stack.data_to_world((16, 16, 16))[1:])
     qtbot.waitUntil(
         lambda: stack.world_to_data(dock.box.preview.layer.data_to_world((16, 16, 16)))[1] < 20,
-        timeout=20_000,
+        timeout=60_000,
     )
     assert dock.box._part is not stages
 
@@ -100,10 +100,10 @@ def test_a_mask_is_previewed_as_well_and_painting_is_seen(
     dock.input.take_mask(mask)
     viewer.dims.set_point(0, 40)
     camera_of(viewer).center = (0, 40, 40)
-    qtbot.waitUntil(lambda: "particles" in dock.box.notice.text(), timeout=20_000)
+    qtbot.waitUntil(lambda: "particles" in dock.box.notice.text(), timeout=60_000)
     assert shown(dock, qtbot).data.any()
     mask.data_setitem(np.nonzero(np.ones_like(DATA)), 0)
-    qtbot.waitUntil(lambda: "no particle" in dock.box.notice.text(), timeout=20_000)
+    qtbot.waitUntil(lambda: "no particle" in dock.box.notice.text(), timeout=60_000)
 
 
 def test_it_goes_with_its_box_the_run_and_its_layers(
@@ -133,7 +133,7 @@ def test_a_wrong_setting_is_said_where_the_preview_would_be(
     bare = viewer.add_image(DATA, name="bare")
     dock.form.rows["length_unit"].set_value("um")
     dock.input.image.choose(bare)
-    qtbot.waitUntil(lambda: "voxel size" in dock.box.notice.text(), timeout=20_000)
+    qtbot.waitUntil(lambda: "voxel size" in dock.box.notice.text(), timeout=60_000)
 
 
 def test_particles_of_the_box_are_those_of_the_whole(viewer: ViewerModel, qtbot: QtBot) -> None:

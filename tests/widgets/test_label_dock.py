@@ -271,6 +271,8 @@ def open_and_close(viewer: ViewerModel, qtbot: QtBot) -> list[Any]:
     layer = viewer.add_image(DATA.copy(), name="stack")
     dock.show()
     qtbot.waitUntil(lambda: bool(dock.threshold.histogram.markers))
+    label(dock, qtbot)
+    stages = weakref.ref(dock._kept.of(dock.input.source()))
     gone: list[bool] = []
     dock.destroyed.connect(lambda: gone.append(True))
     dock.close()
@@ -278,10 +280,10 @@ def open_and_close(viewer: ViewerModel, qtbot: QtBot) -> list[Any]:
     qtbot.waitUntil(lambda: bool(gone))
     viewer.add_points()  # napari itself holds on to the layer selected last
     viewer.layers.remove(layer)
-    return [weakref.ref(layer), weakref.ref(dock)]
+    return [weakref.ref(layer), weakref.ref(dock), stages]
 
 
-def test_a_closed_dock_lets_its_image_go(viewer: ViewerModel, qtbot: QtBot) -> None:
+def test_a_closed_dock_lets_its_image_and_stages_go(viewer: ViewerModel, qtbot: QtBot) -> None:
     kept = open_and_close(viewer, qtbot)
 
     def freed() -> bool:
@@ -448,7 +450,7 @@ def test_an_open_dock_lets_a_labelled_image_go(
     viewer: ViewerModel, dock: LabelDock, qtbot: QtBot
 ) -> None:
     viewer.add_image(DATA.copy(), name="stack")
-    qtbot.waitUntil(lambda: dock.box.preview.layer is not None, timeout=20_000)
+    qtbot.waitUntil(lambda: dock.box.preview.layer is not None, timeout=60_000)
     label(dock, qtbot)
     dock.show_stage("distance")
     viewer.add_points()  # napari itself holds on to the layer selected last
@@ -467,7 +469,7 @@ def test_an_open_dock_lets_a_labelled_image_go(
 def test_a_cancelled_run_leaves_the_preview(
     viewer: ViewerModel, stack: Any, dock: LabelDock, qtbot: QtBot, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    qtbot.waitUntil(lambda: dock.box.preview.layer is not None, timeout=20_000)
+    qtbot.waitUntil(lambda: dock.box.preview.layer is not None, timeout=60_000)
     started = threading.Event()
 
     def endless(source: Any, stages: Any, settings: Any, progress: Any) -> None:
@@ -480,7 +482,7 @@ def test_a_cancelled_run_leaves_the_preview(
     assert dock.box.preview.layer is None
     started.wait(10)
     dock.runner.cancel()
-    qtbot.waitUntil(lambda: dock.box.preview.layer is not None, timeout=20_000)
+    qtbot.waitUntil(lambda: dock.box.preview.layer is not None, timeout=60_000)
 
 
 def test_a_mask_that_is_everywhere_is_told(
