@@ -10,9 +10,9 @@ from qtpy.QtWidgets import QApplication
 
 from napari_battery.volume import Volume
 from napari_battery.widgets.edit_dock import EditDock
-from napari_battery.widgets.edit_target import dock_of
 from napari_battery.widgets.layers import add_volume
 from napari_battery.widgets.radial_dock import RadialDock
+from napari_battery.widgets.seen import dock_of
 from napari_battery.widgets.session import Session
 from napari_battery.widgets.table_dock import TableDock
 

@@ -7,8 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from napari.layers import Labels
-from qtpy.QtCore import QTimer
-from qtpy.QtWidgets import QDockWidget, QFormLayout, QVBoxLayout, QWidget
+from qtpy.QtWidgets import QFormLayout, QVBoxLayout, QWidget
 
 from napari_battery.errors import InputError
 from napari_battery.lengths import spacing_voxels
@@ -31,12 +30,13 @@ from napari_battery.widgets.edit_memory import copy_to_memory, use_copy, why_not
 from napari_battery.widgets.edit_modes import RedrawMode, SplitMode
 from napari_battery.widgets.edit_panel import KEYS, EditPanel
 from napari_battery.widgets.edit_places import Places
-from napari_battery.widgets.edit_target import dock_of, is_of_particles, labels_meant, let_go
+from napari_battery.widgets.edit_target import is_of_particles, labels_meant, let_go
 from napari_battery.widgets.layers import volume_from_layer
 from napari_battery.widgets.listening import listen
 from napari_battery.widgets.notice import Notice
 from napari_battery.widgets.running import StepRunner
 from napari_battery.widgets.scrolling import fill_scrolling
+from napari_battery.widgets.seen import Seen
 from napari_battery.widgets.session import Session
 
 if TYPE_CHECKING:
@@ -59,7 +59,8 @@ class EditDock(QWidget):
         self._latest = Latest(self, self._not_found)
         self._mode: SplitMode | RedrawMode | None = None
         self._taken: Labels | None = None
-        self._dock: QDockWidget | None = None
+        self._on_screen = Seen(self)
+        self._on_screen.changed.connect(self._came_or_went)
         self._problem = ""
 
         self.labels = LayerChooser(
@@ -124,10 +125,9 @@ class EditDock(QWidget):
         history = self.history
         return history is not None and history.places is not None and not self.runner.busy
 
-    def _take(self, *, is_seen: bool | None = None) -> None:
+    def _take(self) -> None:
         """Correct the layer chosen, while the dock is seen; let go of the one before."""
-        is_seen = self.isVisible() if is_seen is None else is_seen
-        layer = self.labels.layer if is_seen else None
+        layer = self.labels.layer if self._on_screen.now else None
         if layer is not self._taken:
             self.leave_mode()
             self._latest.forget()
@@ -375,7 +375,7 @@ class EditDock(QWidget):
         mode = "split" if isinstance(self._mode, SplitMode) else "redraw" if self._mode else ""
         self.panel.enable(len(picked), mode, free=self.ready)
         if history is None or layer is None:
-            self.about.say("Open or make a Labels layer first." if self.isVisible() else "")
+            self.about.say("Open or make a Labels layer first." if self._on_screen.now else "")
         elif why:
             size = np.prod(layer.data.shape) * np.dtype(layer.data.dtype).itemsize / 2**30
             copy = f"a copy in memory ({size:.2g} GiB)" if size >= 0.01 else "a copy in memory"
@@ -388,27 +388,8 @@ class EditDock(QWidget):
         undone = [] if history is None else [act.what for act in history.undone]
         self.panel.show_acts(done, undone, busy=self.runner.busy or mode == "split")
 
-    def showEvent(self, event: Any) -> None:  # noqa: N802 (Qt's name)
-        """Take the layer while the dock is seen."""
-        super().showEvent(event)
-        if not event.spontaneous():
-            self._seen(True)
-            QTimer.singleShot(0, self, self._watch_tab)  # napari is still adding it
-
-    def hideEvent(self, event: Any) -> None:  # noqa: N802 (Qt's name)
-        """Give keys and clicks back while the dock is not seen."""
-        if not event.spontaneous():  # a minimised window keeps all
-            self._seen(False)
-        super().hideEvent(event)
-
-    def _watch_tab(self) -> None:
-        """Behind another tab Qt does not count it as hidden, but keys must not work there."""
-        dock = dock_of(self)
-        if dock is not None and dock is not self._dock:
-            self._dock = dock
-            dock.visibilityChanged.connect(self._seen)
-
-    def _seen(self, is_seen: bool) -> None:
-        if is_seen and self._session.current is not None:
+    def _came_or_went(self, seen: bool) -> None:
+        """Take the layer while the dock is seen; give keys and clicks back while it is not."""
+        if seen and self._session.current is not None:
             self.labels.choose(self._session.current.labels)
-        self._take(is_seen=is_seen)
+        self._take()

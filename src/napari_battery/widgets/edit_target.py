@@ -5,13 +5,11 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-from qtpy.QtWidgets import QDockWidget, QWidget
-
 from napari_battery.widgets.edit_keys import BoundKeys
 from napari_battery.widgets.layers import KEY
 from napari_battery.widgets.session import Session
 
-__all__ = ["dock_of", "is_of_particles", "labels_meant", "let_go"]
+__all__ = ["is_of_particles", "labels_meant", "let_go"]
 
 
 def let_go(session: Session, keys: BoundKeys, kept: dict[str, Any]) -> Callable[[], None]:
@@ -27,14 +25,6 @@ def let_go(session: Session, keys: BoundKeys, kept: dict[str, Any]) -> Callable[
             session.edit(None)
 
     return stop
-
-
-def dock_of(widget: QWidget) -> QDockWidget | None:
-    """Return the dock that holds a widget, or None where none does."""
-    parent = widget.parentWidget()
-    while parent is not None and not isinstance(parent, QDockWidget):
-        parent = parent.parentWidget()
-    return parent
 
 
 def is_of_particles(layer: Any) -> bool:

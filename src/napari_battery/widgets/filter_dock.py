@@ -44,6 +44,7 @@ from napari_battery.widgets.notice import Notice
 from napari_battery.widgets.result_file import ResultFile
 from napari_battery.widgets.running import StepRunner
 from napari_battery.widgets.scrolling import fill_scrolling
+from napari_battery.widgets.seen import Seen
 from napari_battery.widgets.session import Session
 from napari_battery.widgets.slices import camera_of
 from napari_battery.widgets.swipe import Swipe
@@ -112,6 +113,8 @@ class FilterDock(QWidget):
             timer.setSingleShot(True)
             timer.setInterval(ms)
             timer.timeout.connect(self._look)
+        self._on_screen = Seen(self)
+        self._on_screen.changed.connect(self._came_or_went)
         self._followed: list[Any] = []
         followed, changed = self._followed, self._layer_changed
         self.destroyed.connect(lambda: _unfollow(followed, changed))
@@ -278,7 +281,7 @@ class FilterDock(QWidget):
     def _look(self) -> None:
         layer, mode = self.image.layer, self.mode.currentData()
         self._divider_row.setEnabled(mode != "off")
-        if not self.isVisible() or self.runner.busy:
+        if not self._on_screen.now or self.runner.busy:
             return
         if layer is None:
             self._put_away("Open an image first (File ▸ Open Sample has some).")
@@ -337,7 +340,7 @@ class FilterDock(QWidget):
             name != self.choice.filter.name
             or mode == "off"
             or self._at_rest
-            or not self.isVisible()
+            or not self._on_screen.now
         ):
             return
         limits = None if self.choice.filter.dtype is None else full_range(preview.patch.data)
@@ -374,16 +377,13 @@ class FilterDock(QWidget):
         else:
             self._put_away(f"No preview: {type(error).__name__}: {error}", "error")
 
-    def showEvent(self, event: Any) -> None:  # noqa: N802 (Qt's name)
-        """Bring the preview back."""
-        super().showEvent(event)
-        self._look_later()
-
-    def hideEvent(self, event: Any) -> None:  # noqa: N802 (Qt's name)
-        """Take the preview along when the dock goes."""
+    def _came_or_went(self, seen: bool) -> None:
+        """Bring the preview back, or take it along when the dock goes."""
+        if seen:
+            self._look_later()
+            return
         self._latest.forget()
         self.swipe.hide()
-        super().hideEvent(event)
 
 
 def _unfollow(followed: list[Any], changed: Any) -> None:

@@ -31,6 +31,7 @@ from napari_battery.widgets.phases_grey import GreyLevels
 from napari_battery.widgets.phases_layers import PhaseOverlay
 from napari_battery.widgets.phases_preview import Look, Window, look_at
 from napari_battery.widgets.phases_words import bands, in_colour, say_volume
+from napari_battery.widgets.seen import Seen
 from napari_battery.widgets.slices import camera_of
 
 __all__ = ["PhasesLook"]
@@ -89,6 +90,8 @@ class PhasesLook(QWidget):
         self._waiting.setInterval(_PATIENCE_MS)
         self._waiting.timeout.connect(lambda: self.notice.say("Making the preview…"))
         self._is_slow = self._is_refining = False
+        self._on_screen = Seen(self)
+        self._on_screen.changed.connect(self._came_or_went)
         self.box.toggled.connect(self._toggled)
         self.histogram.marker_moved.connect(self._dragged)
         image.layer_changed.connect(self.start_anew)
@@ -133,7 +136,7 @@ class PhasesLook(QWidget):
 
     def _look(self) -> None:
         layer = self._image.layer
-        if layer is None or not self.isVisible():
+        if layer is None or not self._on_screen.now:
             return
         try:
             image, settings = volume_from_layer(layer), self._settings.form.value()
@@ -189,7 +192,7 @@ class PhasesLook(QWidget):
             return
         self._show_levels(image, settings, look.model, with_levels=not look.problem)
         lines = []
-        if look.phases is not None and self.box.isChecked() and self.isVisible():
+        if look.phases is not None and self.box.isChecked() and self._on_screen.now:
             self.overlay.show(look.phases.volume)
             lines.append(self._say_slice(layer, look))
             self._is_slow = look.rough or look.seconds > _SLOW_S
@@ -295,17 +298,14 @@ class PhasesLook(QWidget):
         if event.value is self.overlay.layer:
             self.untick()
 
-    def showEvent(self, event: Any) -> None:  # noqa: N802 (Qt's name)
-        """Bring the preview back."""
-        super().showEvent(event)
-        self.look_later()
-
-    def hideEvent(self, event: Any) -> None:  # noqa: N802 (Qt's name)
-        """Take the preview along when the dock goes."""
+    def _came_or_went(self, seen: bool) -> None:
+        """Bring the preview back, or take it along when the dock goes."""
+        if seen:
+            self.look_later()
+            return
         self._latest.forget()
         self._waiting.stop()
         self.overlay.hide()
-        super().hideEvent(event)
 
 
 def _slice_size(layer: Any, window: Window) -> int:
