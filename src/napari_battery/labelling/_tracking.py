@@ -184,7 +184,7 @@ def count_pairs(a: Runs, b: Runs) -> tuple[NDArray[np.int64], NDArray[np.int64],
         Places in ``a.numbers``, places in ``b.numbers``, voxels in common (above 0);
         sorted by both places.
     """
-    from napari_battery.labelling._tracking_runs import pair_runs
+    from napari_battery.labelling._tracking_pairs import pair_runs
 
     def step(row: int, *table: Any) -> Any:
         return pair_runs(
@@ -204,7 +204,7 @@ def touching(runs: Runs) -> tuple[NDArray[np.int64], NDArray[np.int64], NDArray[
         Places of the two labels in ``runs.numbers``, the smaller first, sorted; and
         (n, 3) voxel faces across z, y and x between them.
     """
-    from napari_battery.labelling._tracking_runs import contacts
+    from napari_battery.labelling._tracking_pairs import contacts
 
     def step(row: int, *table: Any) -> Any:
         return contacts(
@@ -218,7 +218,7 @@ def _tabulate(
     step: Callable[..., Any], n_rows: int, n_values: int
 ) -> tuple[NDArray[np.int64], NDArray[np.int64], NDArray[np.int64]]:
     """Run a kernel over all rows with a hash table that doubles whenever it is half full."""
-    from napari_battery.labelling._tracking_runs import add_pairs
+    from napari_battery.labelling._tracking_pairs import add_pairs
 
     bits, row, used = 15, 0, 0
     keys, values = np.zeros(1 << bits, np.uint64), np.zeros((1 << bits, n_values), np.int64)
