@@ -106,7 +106,8 @@ def test_why_there_is_no_particle():
         threshold="manual", manual_threshold=120, minimum_volume=10**6, drop_border=True
     )
     assert label_particles(Volume(TWO), settings).metadata["note"] == (
-        "No particle brighter than 120 and of 1,000,000 voxels or more, cut ones left out, was found."
+        "No particle brighter than 120 and of 1,000,000 voxels or more, cut ones left out, was "
+        "found."
     )
 
 

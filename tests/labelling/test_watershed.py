@@ -1,5 +1,7 @@
 """Markers and watershed against skimage on the same integers."""
 
+import heapq
+
 import numpy as np
 import pytest
 from hypothesis import given, settings
@@ -70,22 +72,61 @@ def test_watershed_is_that_of_skimage_but_for_ties(shape, seed):
     assert np.array_equal(found > 0, wanted > 0)
     # Markers of equal height leave skimage's heap in no stated order, which moves a few ties.
     assert np.mean(found[mask] != wanted[mask]) < 0.003
+    # A level of its own for each, between two others, leaves skimage no choice.
+    n = int(markers.max()) + 1
+    ordered = -integers(distance, mask) * (n + 1)
+    ordered[markers > 0] -= n - markers[markers > 0]
+    assert np.array_equal(found, skimage_watershed(ordered, markers, mask=mask))
+
+
+SHAPES = [(7, 8, 9), (1, 12, 5), (30, 30), (1, 1, 1), (5, 1)]
 
 
 @settings(deadline=None, max_examples=60)
-@given(
-    st.integers(0, 2**32 - 1),
-    st.sampled_from([(7, 8, 9), (1, 12, 5), (30, 30), (1, 1, 1), (5, 1)]),
-)
-def test_watershed_without_ties_is_exactly_that_of_skimage(seed, shape):
+@given(st.integers(0, 2**32 - 1), st.sampled_from(SHAPES), st.integers(1, 300))
+def test_watershed_of_few_levels_is_exactly_that_of_skimage(seed, shape, n_levels):
+    """Plateaus, ties and pits without a marker; no two markers of one level."""
     rng = np.random.default_rng(seed)
     mask = rng.random(shape) < 0.8
-    # Unlike levels everywhere: no ties, so that there is one right answer.
-    distance = (rng.permutation(mask.size).reshape(shape) * 0.02 + 0.01).astype(np.float32)
-    markers = np.where(rng.random(shape) < 0.05, np.arange(mask.size).reshape(shape) + 1, 0)
-    found = watershed(distance, markers, mask)
-    wanted = skimage_watershed(-integers(distance, mask), markers, mask=mask)
-    assert np.array_equal(found, wanted)
+    levels = rng.integers(0, n_levels, shape)
+    places = rng.permutation(np.flatnonzero(mask))[: rng.integers(1, 7)]
+    levels.ravel()[places] = np.arange(len(places))
+    markers = np.zeros(shape, np.int32)
+    markers.ravel()[places] = rng.permutation(len(places)) + 1
+    found = watershed((levels / 100).astype(np.float32), markers, mask)
+    assert np.array_equal(found, skimage_watershed(-levels, markers, mask=mask))
+
+
+def in_turn(levels: np.ndarray, markers: np.ndarray, mask: np.ndarray) -> np.ndarray:
+    """The flood by its definition: highest first, then longest waiting; markers in z, y, x."""
+    labels = np.where(mask, markers, 0)
+    queue = [(-levels[i], 0, n, i) for n, i in enumerate(zip(*np.nonzero(labels), strict=True))]
+    heapq.heapify(queue)
+    back = [tuple(-(axis == k) for axis in range(levels.ndim)) for k in range(levels.ndim)]
+    steps = [*back, *(tuple(-s for s in step) for step in back[::-1])]
+    waiting = 0
+    while queue:
+        height, _, _, i = heapq.heappop(queue)
+        for step in steps:
+            j = tuple(a + b for a, b in zip(i, step, strict=True))
+            within = all(0 <= a < n for a, n in zip(j, levels.shape, strict=True))
+            if within and mask[j] and labels[j] == 0:
+                waiting += 1
+                labels[j] = labels[i]
+                heapq.heappush(queue, (max(height, -levels[j]), waiting, 0, j))
+    return labels
+
+
+@settings(deadline=None, max_examples=60)
+@given(st.integers(0, 2**32 - 1), st.sampled_from(SHAPES), st.integers(1, 20))
+def test_watershed_of_any_markers_follows_its_definition(seed, shape, n_levels):
+    """Markers of many voxels, on slopes and in pits, many of one level."""
+    rng = np.random.default_rng(seed)
+    mask = rng.random(shape) < 0.8
+    levels = rng.integers(0, n_levels, shape)
+    markers = np.where(rng.random(shape) < 0.1, rng.integers(1, 5, shape), 0)
+    found = watershed((levels / 100).astype(np.float32), markers, mask)
+    assert np.array_equal(found, in_turn(levels, markers, mask))
 
 
 def test_watershed_of_a_plateau_parts_it_fairly():

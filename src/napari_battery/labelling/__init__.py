@@ -18,6 +18,7 @@ from napari_battery.labelling.mask import (
     threshold_value,
 )
 from napari_battery.labelling.overlap import match_independent
+from napari_battery.labelling.pieces import pieces
 from napari_battery.labelling.propagate import Propagation, propagate_labels
 from napari_battery.labelling.propagate_settings import PropagateSettings
 from napari_battery.labelling.quality import match_labels
@@ -44,6 +45,7 @@ __all__ = [
     "match_independent",
     "match_labels",
     "particle_reasons",
+    "pieces",
     "propagate_labels",
     "recommended",
     "smoothed_distance",

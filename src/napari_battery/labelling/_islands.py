@@ -115,15 +115,16 @@ def size_runs(
     sizes : (n_runs,) int64 array
         0 at first; receives the numbers of voxels.
     open_ended : (n_runs,) bool array
-        False at first; receives whether the island meets a face of the volume.
+        False at first; receives whether the island meets a face of the volume, of which axes
+        of one voxel have none.
     """
     for y in range(n_rows):
-        edge = at_face or y == 0 or y == n_rows - 1
+        edge = at_face or (n_rows > 1 and (y == 0 or y == n_rows - 1))
         for k in range(first[row + y], first[row + y + 1]):
             root = _root(parent, k)
             parent[k] = root
             sizes[root] += ends[k] - starts[k]
-            if edge or starts[k] == 0 or ends[k] == width:
+            if edge or (width > 1 and (starts[k] == 0 or ends[k] == width)):
                 open_ended[root] = True
 
 

@@ -43,7 +43,8 @@ def smoothed_planes(
     (ny, nx) array
         One plane after the other, each in the same memory as the one before.
     """
-    taps = [_taps(sigma, dtype) for sigma in sigmas]
+    # along an axis of one voxel nothing changes
+    taps = [_taps(sigma if n > 1 else 0.0, dtype) for sigma, n in zip(sigmas, shape, strict=True)]
     reach, reach_x = len(taps[0]) - 1, len(taps[2]) - 1
     depths, rows, columns = (
         _beyond(n, len(weights) - 1, mode) for n, weights in zip(shape, taps, strict=True)

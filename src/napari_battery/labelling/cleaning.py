@@ -21,6 +21,8 @@ def fill_holes(
 ) -> NDArray[np.bool_]:
     """Fill what no path of faces through the background joins to a face of the volume.
 
+    Axes of one voxel have no faces: one slice is cleaned like the plane it is.
+
     Parameters
     ----------
     mask : bool array
@@ -166,7 +168,7 @@ def _islands(
         progress.advance()
     sizes, open_ended = np.zeros(n, np.int64), np.zeros(n, bool)
     for z in range(nz):
-        at_face = mask.ndim == 3 and z in (0, nz - 1)
+        at_face = (nz > 1 and z in (0, nz - 1)) or mask.size == 1
         size_runs(first, z * ny, ny, at_face, nx, starts, ends, parent, sizes, open_ended)
         progress.advance()
 

@@ -173,8 +173,6 @@ def _smoothed(
 
     edges = (1.0, *(spacing or (1.0,) * 3))[-3:]
     sigmas = tuple(sigma / edge for edge in edges)
-    if len(squared) == 1:
-        sigmas = (0.0, *sigmas[1:])
 
     def read(k: int) -> NDArray[np.float32]:
         return np.sqrt(_near(squared[k], squared.shape))

@@ -176,15 +176,10 @@ def _denoised(
         sigmas = tuple(settings.denoise_size / edge for edge in edges)
         # float32 holds 8- and 16-bit levels exactly; wider ones need float64
         narrow = planes.dtype.itemsize <= 2 or planes.dtype == np.float32
-        flat = len(spacing) == 2
-        return smoothed_planes(
-            read, shape, (0.0, *sigmas[1:]) if flat else sigmas, "reflect",
-            np.float32 if narrow else np.float64,
-        )  # fmt: skip
+        kind = np.float32 if narrow else np.float64
+        return smoothed_planes(read, shape, sigmas, "reflect", kind)
     if settings.denoise == "median":
         radii = [max(round(settings.denoise_size / edge), 0) for edge in edges]
-        if len(spacing) == 2:
-            radii[0] = 0
         return _median_planes(read, shape, radii)
     return (read(k) for k in range(len(planes)))
 

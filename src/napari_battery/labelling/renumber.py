@@ -31,7 +31,7 @@ def uncut_numbers(
     """
     cut = np.zeros(int(labels.max(initial=0)) + 1, bool)
     for axis in range(labels.ndim):
-        for face in (0, -1):
+        for face in (0, -1) if labels.shape[axis] > 1 else ():  # one slice has no faces
             cut[labels.take(face, axis=axis)] = True
     if region is not None:
         progress.begin(len(labels), "Finding cut particles")
