@@ -24,6 +24,7 @@ from napari_battery.widgets.label_stages import KeptStages
 from napari_battery.widgets.label_words import about_box
 from napari_battery.widgets.listening import listen
 from napari_battery.widgets.notice import Notice
+from napari_battery.widgets.seen import Seen
 from napari_battery.widgets.slices import camera_of
 
 __all__ = ["NAME", "BoxPart"]
@@ -76,6 +77,8 @@ class BoxPart(QWidget):
         self._box: Box | None = None
         self._part: tuple[Stages, Box, Stages] | None = None
         """Stages of the whole, a box, and the stages of the box."""
+        self._on_screen = Seen(self)
+        self._on_screen.changed.connect(self._came_or_went)
         self._timer = QTimer(self)
         self._timer.setSingleShot(True)
         self._timer.setInterval(_REST_MS)
@@ -129,7 +132,7 @@ class BoxPart(QWidget):
 
     def _look(self) -> None:
         layer = self._input.layer
-        if layer is None or not self.isVisible() or not self.preview_box.isChecked():
+        if layer is None or not self._on_screen.now or not self.preview_box.isChecked():
             return
         try:
             source, settings = self._input.source(), self._form.value()
@@ -164,7 +167,7 @@ class BoxPart(QWidget):
 
     def _show(self, source: LabelSource, labels: Volume, count: LabelCount, seconds: float) -> None:
         gone = any(layer not in self._viewer.layers for layer in source.layers)
-        if gone or not self.isVisible() or not self.preview_box.isChecked():
+        if gone or not self._on_screen.now or not self.preview_box.isChecked():
             return
         self.preview.show(labels)
         size = " × ".join(str(n) for n in labels.shape)
@@ -181,12 +184,9 @@ class BoxPart(QWidget):
         if event.value is self.preview.layer:
             self.untick()
 
-    def showEvent(self, event: Any) -> None:  # noqa: N802 (Qt's name)
-        """Bring the preview back."""
-        super().showEvent(event)
-        self.look_later()
-
-    def hideEvent(self, event: Any) -> None:  # noqa: N802 (Qt's name)
-        """Take the preview along when the dock goes."""
-        self.rest()
-        super().hideEvent(event)
+    def _came_or_went(self, seen: bool) -> None:
+        """Bring the preview back, or take it along when the dock goes."""
+        if seen:
+            self.look_later()
+        else:
+            self.rest()

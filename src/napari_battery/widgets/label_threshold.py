@@ -23,6 +23,7 @@ from napari_battery.widgets.label_preview import TINT, PreviewLayer, SliceMask, 
 from napari_battery.widgets.label_stages import KeptStages
 from napari_battery.widgets.listening import listen
 from napari_battery.widgets.notice import Notice
+from napari_battery.widgets.seen import Seen
 from napari_battery.widgets.slices import current_slice, hidden_axis
 
 __all__ = ["ThresholdPart"]
@@ -79,6 +80,8 @@ class ThresholdPart(QWidget):
         self._latest = Latest(self, self._look_failed)
         self._seen: tuple[LabelSource, GreySample] | None = None
         self._shown: float | None = None
+        self._on_screen = Seen(self)
+        self._on_screen.changed.connect(self._came_or_went)
         self._timer = QTimer(self)
         self._timer.setSingleShot(True)
         self._timer.setInterval(_DEBOUNCE_MS)
@@ -149,7 +152,7 @@ class ThresholdPart(QWidget):
         self._timer.start()
 
     def _look(self) -> None:
-        if self._input.from_mask or self._input.layer is None or not self.isVisible():
+        if self._input.from_mask or self._input.layer is None or not self._on_screen.now:
             return
         try:
             source, settings = self._input.source(), self._form.value()
@@ -195,7 +198,7 @@ class ThresholdPart(QWidget):
         chosen = (look.threshold, np.inf) if bright else (-np.inf, look.threshold)
         self.histogram.set_markers([look.threshold], chosen)
         text = f"{settings.threshold.capitalize()} threshold {look.threshold:.5g}"
-        if look.mask is not None and self.preview_box.isChecked() and self.isVisible():
+        if look.mask is not None and self.preview_box.isChecked() and self._on_screen.now:
             text += f": {100 * look.mask.fraction:.1f} % of this slice is {settings.particles}"
             self.preview.show(look.mask.volume)
             if not layer.visible:
@@ -220,13 +223,10 @@ class ThresholdPart(QWidget):
         if event.value is self.preview.layer:
             self.untick()
 
-    def showEvent(self, event: Any) -> None:  # noqa: N802 (Qt's name)
-        """Bring the preview back."""
-        super().showEvent(event)
-        self._look_later()
-
-    def hideEvent(self, event: Any) -> None:  # noqa: N802 (Qt's name)
-        """Take the preview along when the dock goes."""
+    def _came_or_went(self, seen: bool) -> None:
+        """Bring the preview back, or take it along when the dock goes."""
+        if seen:
+            self._look_later()
+            return
         self._latest.forget()
         self.preview.hide()
-        super().hideEvent(event)
