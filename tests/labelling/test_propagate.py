@@ -192,6 +192,9 @@ def test_a_state_on_another_grid_is_brought_onto_the_reference(reference):
     result = propagate_labels(reference, [half])
     row = result.table.set_index(["state", "label"]).loc[("half", at(reference)[1])]
     assert row["touches_border"]
+    huge = Volume(reference.data * 1000, SIZE, (0.25, 0, 0), metadata={"kind": "labels"})
+    with pytest.raises(InputError, match="label 90000000 is too large"):
+        propagate_labels(reference, [huge], PropagateSettings(method="overlap"))
     elsewhere = Volume(scan().data, SIZE, (500.0, 0, 0), name="far")
     with pytest.raises(InputError, match="do not overlap"):
         propagate_labels(reference, [elsewhere])
@@ -206,6 +209,15 @@ def test_particles_at_the_edge_of_a_region_count_as_cut(reference):
     inside = Volume(image.data, SIZE, name="inside", region=region)
     result = propagate_labels(reference, [inside])
     rows = result.table[result.table["state"] == "inside"].set_index("label")
+    assert rows["touches_border"].loc[at(reference)].tolist() == [False, False, True]
+
+
+def test_particles_at_voxels_without_data_count_as_cut(reference):
+    """A registered scan holds NaN where the detector did not see."""
+    data = scan().data.astype(np.float32)
+    data[:, :, 70:] = np.nan
+    rows = propagate_labels(reference, [Volume(data, SIZE, name="seen")]).table
+    rows = rows[rows["state"] == "seen"].set_index("label")
     assert rows["touches_border"].loc[at(reference)].tolist() == [False, False, True]
 
 

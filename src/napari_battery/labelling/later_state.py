@@ -28,6 +28,8 @@ from napari_battery.volume import Volume
 
 __all__ = ["LaterState", "follow"]
 
+_EXACT = 2**24
+"""Resampling goes through float32, which holds whole numbers up to here."""
 _WORTH_SAYING = 0.001
 """Part of a mask without a label that a note is made about."""
 
@@ -72,6 +74,7 @@ def follow(
             "image, or match the labels by the method “overlap”."
         )
     image, notes = _on_grid(image, reference.labels, state, progress)
+    image = _where_it_has_data(image)
     if settings.method == "seeds":
         labels, runs, other = _by_seeds(
             reference, cores, image, state, settings, label_settings, progress, notes
@@ -192,7 +195,7 @@ def _matched(reference: Reference, found: Runs, least: float) -> tuple[Runs, int
 def _on_grid(
     image: Volume, reference: Volume, state: str, progress: Progress
 ) -> tuple[Volume, list[str]]:
-    """The image on the reference's grid, with where it has data as its region."""
+    """The image on the reference's grid; grey levels are NaN where it has no data."""
     if image.ndim != reference.ndim:
         raise InputError(
             f"The labels “{reference.name}” have {reference.ndim} axes {reference.shape}, the "
@@ -208,15 +211,36 @@ def _on_grid(
         return _placed(image, reference), [note]
     codes = image.metadata.get("kind") in ("labels", "phases")
     metadata = image.metadata
+    if codes and (top := int(np.max(image.data, initial=0))) > _EXACT:
+        raise InputError(
+            f"“{image.name}” lies on another grid than “{reference.name}”, and its label {top} is "
+            f"too large a number to be resampled; the largest is {_EXACT}. Renumber the labels."
+        )
     moved = onto_grid(image, reference, progress, order=0 if codes else 1)
-    inside = np.isfinite(moved.data)
-    data = np.where(inside, moved.data, 0).astype(np.int32) if codes else moved.data
+    if codes:
+        inside = np.isfinite(moved.data)
+        data = np.where(inside, moved.data, 0).astype(np.int32)
+        moved = replace(moved, data=data, region=inside)
     moved.metadata.update({k: metadata[k] for k in ("kind", "phases", "state") if k in metadata})
     note = (
         f"{state}: “{image.name}” lies on another grid than “{reference.name}” and was resampled "
         "onto it."
     )
-    return replace(moved, data=data, region=None if inside.all() else inside), [note]
+    return moved, [note]
+
+
+def _where_it_has_data(image: Volume) -> Volume:
+    """The image with voxels of NaN outside its region: a particle that reaches them is cut."""
+    if image.dtype.kind != "f":
+        return image
+    inside = np.empty(image.shape, bool)
+    for k in range(len(inside)):
+        np.isfinite(np.asarray(image.data[k]), out=inside[k])
+    if inside.all():
+        return image
+    if image.region is not None:
+        inside &= np.asarray(image.region, bool)
+    return replace(image, region=inside)
 
 
 def _placed(image: Volume, reference: Volume) -> Volume:

@@ -86,11 +86,13 @@ def propagate_labels(
         at a time. Those on another grid are resampled onto the reference's. A volume of
         phases (``metadata["kind"] == "phases"``) serves as the state's mask; with the
         method "overlap" a volume of labels ("labels") is matched as it is. A state is
-        called by ``metadata["state"]``, or by the volume's name.
+        called by ``metadata["state"]``, or by the volume's name. NaN is no data: what
+        reaches it is cut.
     settings : PropagateSettings
         Method and cross-check.
     label_settings : LabelSettings
-        How each state's mask, distance map and independent labels are made.
+        How each state's mask and distance map are made, and its independent labels (those
+        that cross-check seeds are of the plain watershed, never merged).
     progress : Progress
         Stages per state; cancels within each.
     rules : ConsistencySettings
