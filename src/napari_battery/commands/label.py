@@ -25,6 +25,17 @@ def add(steps: Any) -> None:
     parser = new_step(steps, "label", _run, "find particles: threshold, clean, watershed")
     parser.add_argument("image", metavar="IMAGE", type=Path)
     parser.add_argument("-o", "--output", metavar="LABELS", type=Path, required=True)
+    parser.add_argument(
+        "--mask",
+        metavar="MASK",
+        type=Path,
+        help="a mask or phases to part into particles, in place of the thresholded IMAGE",
+    )
+    parser.add_argument(
+        "--phase",
+        metavar="PHASE",
+        help="code or name of the phase of MASK that is particles; without MASK, of IMAGE itself",
+    )
     add_reading(parser)
     add_settings(parser, LabelSettings)
 
@@ -35,8 +46,11 @@ def _run(options: argparse.Namespace, progress: Progress) -> dict[str, Any]:
 
     settings = settings_from(options, LabelSettings)
     image = read(options.image, options)
-    check_target(options.output, options.image)
-    labels = label_particles(image, settings, progress)
+    check_target(options.output, options.image, *([options.mask] if options.mask else []))
+    mask = read(options.mask, options) if options.mask else None
+    if mask is None and options.phase is not None:
+        mask = image
+    labels = label_particles(image, settings, progress, mask, options.phase)
     made = labels.metadata["made"]
     write_volume(options.output, labels, made, progress)
     return {
