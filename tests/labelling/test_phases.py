@@ -105,13 +105,14 @@ def test_binder_shell_of_blurred_edges_goes():
 
 
 SETTINGS = [
+    PhaseSettings(method="manual", level_1=90, smoothing_weight=0),
     PhaseSettings(n_phases=3, binder_shell=1.5),
     PhaseSettings(method="local", local_radius=4),
     PhaseSettings(denoise="median"),
 ]
 
 
-@pytest.mark.parametrize("given", SETTINGS, ids=["field", "local", "median"])
+@pytest.mark.parametrize("given", SETTINGS, ids=["manual", "field", "local", "median"])
 def test_blocks_and_boxes_equal_the_whole(given, monkeypatch):
     _, grey = made_up((40, 44, 60))
     data = grey.astype(np.float32)
@@ -210,6 +211,20 @@ def test_a_model_is_looked_for_again_only_when_it_must(monkeypatch):
     with pytest.raises(TypeError):
         prepare_phases(volume, PhaseSettings(denoise_size=2), model=model)
     assert looked
+
+
+def test_given_levels_need_no_second_look(monkeypatch):
+    _, grey = made_up()
+    monkeypatch.setattr("napari_battery.labelling.phases_model._measured_histogram", None)
+    for given in (
+        PhaseSettings(method="manual", level_1=110, smoothing_weight=0),
+        PhaseSettings(method="hysteresis", level_1=90, level_2=150),
+        PhaseSettings(method="local", smoothing_weight=0),
+    ):
+        share = (segment_phases(Volume(grey), given).data == 1).mean()
+        assert 0.2 < share < 0.8
+    with pytest.raises(TypeError):
+        segment_phases(Volume(grey), PhaseSettings(method="manual", level_1=110))
 
 
 def test_errors_say_what_to_do():

@@ -15,7 +15,7 @@ from napari_battery.labelling.classifier import PixelClassifier, grey_scale
 from napari_battery.labelling.classify import classifier_notes, classifier_step, smoothed_classes
 from napari_battery.labelling.phases_finish import finished, is_local
 from napari_battery.labelling.phases_measure import margin, measured
-from napari_battery.labelling.phases_model import PhaseModel, prepare_phases
+from napari_battery.labelling.phases_model import PhaseModel, enough, prepare_phases
 from napari_battery.labelling.phases_nowhere import nowhere
 from napari_battery.labelling.phases_settings import PHASE_CODES, PhaseSettings
 from napari_battery.labelling.phases_shell import shell_margin, without_shell
@@ -88,7 +88,8 @@ def segment_phases(
     scaled = in_voxels(settings, image)
     window = _window(image, box)
     part = image if box is None else crop(image, [(w.start, w.stop) for w in window])
-    model = prepare_phases(image, settings, progress, model)
+    light = enough(image, settings) if model is None else None
+    model = light or prepare_phases(image, settings, progress, model)
     region, n_without = _with_grey(part)
     notes = [f"{n_without:,} voxels without a grey level are in no phase."] if n_without else []
     if classifier is not None:
@@ -143,7 +144,7 @@ def _phases(
 ) -> dict[str, int]:
     if classifier is not None:
         return dict(classifier.phases)
-    three = len(model.means) == 3 and settings.method != "hysteresis"
+    three = len(model.levels) == 2 and settings.method != "hysteresis"
     return {k: v for k, v in PHASE_CODES.items() if three or k != "binder"}
 
 
@@ -213,31 +214,37 @@ def _step(
         scale = grey_scale(image, classifier.settings, model.histogram[:2])
         return classifier_step(image, classifier, scale)
     spacing = spacing_voxels(image)
-    codes = _codes(settings, len(model.means))
+    codes = _codes(settings, len(model.levels) + 1)
     is_field = settings.smoothing_weight > 0 and settings.method != "hysteresis"
-    # each neighbour that may change a voxel adds to the margin that is worked on, too
-    around = np.full(image.ndim, 2 * SWEEPS if is_field else 0)
-    if settings.binder_shell > 0 and len(model.means) == 3:
-        around += shell_margin(settings.binder_shell, spacing)
-    halo = tuple(int(n) for n in around + margin(image, settings))
-    inner = tuple(slice(int(n), -int(n) or None) for n in around)
+    has_shell = settings.binder_shell > 0 and settings.method != "hysteresis"
+    has_shell = has_shell and len(model.levels) == 2
+    # what changes a voxel from its neighbours' classes needs those neighbours' classes, too
+    reach = np.full(image.ndim, 2 * SWEEPS if is_field else 0)
+    if has_shell:
+        reach += shell_margin(settings.binder_shell, spacing)
+    around = tuple(int(n) for n in reach)
+    halo = tuple(a + m for a, m in zip(around, margin(image, settings), strict=True))
+    inner = tuple(slice(n, -n or None) for n in around)
 
     def run(block: NDArray[Any], window: Window) -> NDArray[Any]:
         smoothed, noisy = measured(block, image, settings, model.fill)
         classes = np.zeros(smoothed.shape, np.uint8)
         for level in model.levels:
             classes += smoothed > level
-        rim = tuple(int(n) for n in around)
-        classes[nowhere(image, block, window, halo, rim)] = NOWHERE
-        if settings.binder_shell > 0 and len(model.means) == 3:
-            is_active_last = settings.active == "brightest"
+        classes[nowhere(image, block, window, halo, around)] = NOWHERE
+        if has_shell:
             without_shell(
-                classes, smoothed, model.means, settings.binder_shell, spacing, is_active_last
+                classes,
+                smoothed,
+                model.means,
+                settings.binder_shell,
+                spacing,
+                settings.active == "brightest",
             )
         if is_field:
             costs = gaussian_costs(noisy, np.array(model.means), model.sigma)
-            start = sum(w.start - int(n) for w, n in zip(window, around, strict=True))
-            smooth(classes, costs, settings.smoothing_weight, spacing, start)
+            parity = sum(w.start - n for w, n in zip(window, around, strict=True))
+            smooth(classes, costs, settings.smoothing_weight, spacing, parity)
         part: NDArray[Any] = codes[classes[inner]]
         return part
 

@@ -20,10 +20,11 @@ from napari_battery.lengths import in_voxels
 from napari_battery.progress import SILENT, Progress
 from napari_battery.volume import Volume
 
-__all__ = ["PhaseModel", "prepare_phases"]
+__all__ = ["PhaseModel", "enough", "prepare_phases"]
 
 _BINS = 65_536
 Array = NDArray[np.float64]
+Histogram = tuple[Array, Array, Array, Array]
 
 
 @dataclass(frozen=True)
@@ -43,7 +44,7 @@ class PhaseModel:
     """Standard deviation of the grey levels within classes, before any smoothing."""
     fill: float
     """Mean grey level, taken for voxels that have none."""
-    histogram: tuple[Array, Array, Array, Array]
+    histogram: Histogram
     """Of the measure: levels, counts, and per level the sum of grey levels and squares."""
 
     def histogram_serves(self, image: Volume, settings: PhaseSettings) -> bool:
@@ -97,11 +98,10 @@ def prepare_phases(
     scaled = in_voxels(settings, image)
     given = _given(scaled)
     if model is not None and model.histogram_serves(image, scaled):
-        histogram = model.histogram
+        histogram, fill = model.histogram, model.fill
     else:
-        histogram = _histogram(image, scaled, progress)
+        histogram, fill = _histogram(image, scaled, progress)
     values, counts, sums, squares = histogram
-    fill = float(sums.sum() / counts.sum())
     if scaled.method == "classifier":
         return PhaseModel(image.data, image.region, scaled, (), (), 1.0, fill, histogram)
     try:
@@ -110,6 +110,23 @@ def prepare_phases(
         raise InputError(f"“{image.name}”: {error}") from None
     means, sigma = _scatter(values, counts, sums, squares, levels)
     return PhaseModel(image.data, image.region, scaled, levels, means, sigma, fill, histogram)
+
+
+def enough(image: Volume, settings: PhaseSettings) -> PhaseModel | None:
+    """A model without the smoothed histogram, where all that is needed is in the settings.
+
+    Returns
+    -------
+    PhaseModel or None
+        Levels as given, no means, the unsmoothed histogram; None where more is needed.
+    """
+    scaled = in_voxels(settings, image)
+    is_field = scaled.smoothing_weight > 0 and scaled.method != "hysteresis"
+    levels = _given(scaled)
+    if not levels or is_field or (scaled.binder_shell > 0 and len(levels) == 2):
+        return None
+    histogram, fill = _raw_histogram(image)
+    return PhaseModel(image.data, image.region, scaled, levels, (), 1.0, fill, histogram)
 
 
 def _given(settings: PhaseSettings) -> tuple[float, ...]:
@@ -166,26 +183,31 @@ def _is_exact(image: Volume, settings: PhaseSettings) -> bool:
 
 def _histogram(
     image: Volume, settings: PhaseSettings, progress: Progress
-) -> tuple[Array, Array, Array, Array]:
-    """Histogram of the measure; per bin also the sum of grey levels with noise, and squares."""
+) -> tuple[Histogram, float]:
+    """Histogram of the measure, and the mean grey level."""
     if _looking(settings) == ("none", 0, 0):
         progress.begin(1, f"Counting grey levels: {image.name}")
-        values, counts = grey_histogram(image)
+        found = _raw_histogram(image)
         progress.advance()
-        return values, counts, counts * values, counts * values**2
+        return found
     return _measured_histogram(image, settings, progress)
+
+
+def _raw_histogram(image: Volume) -> tuple[Histogram, float]:
+    values, counts = grey_histogram(image)
+    mean = float(values @ counts / counts.sum())
+    return (values, counts, counts * values, counts * values**2), mean
 
 
 def _measured_histogram(
     image: Volume, settings: PhaseSettings, progress: Progress
-) -> tuple[Array, Array, Array, Array]:
+) -> tuple[Histogram, float]:
     from napari_battery.labelling._histogram import count_pairs
 
-    values, counts = grey_histogram(image)
-    low, high = float(values[0]), float(values[-1])
-    fill = float(values @ counts / counts.sum())
+    raw, fill = _raw_histogram(image)
+    low, high = float(raw[0][0]), float(raw[0][-1])
     if low == high:
-        return values, counts, counts * values, counts * values**2
+        return raw, fill
     if settings.method == "local":
         low, high = low - high, high - low
     working = working_dtype(image.dtype)
@@ -217,7 +239,7 @@ def _measured_histogram(
     occurring = slice(seen[0], seen[-1] + 1)
     centres: Array = np.add(low, (np.arange(_BINS) + 0.5) / per_value)
     counts, sums, squares = totals[:, occurring]
-    return centres[occurring], counts, sums, squares
+    return (centres[occurring], counts, sums, squares), fill
 
 
 def _scatter(
