@@ -17,7 +17,16 @@ from napari_battery.provenance import provenance
 from napari_battery.settings import Settings, setting
 from napari_battery.volume import Volume
 
-__all__ = ["Box", "ConvertSettings", "convert_dtype", "crop", "grey_limits", "kept_metadata"]
+__all__ = [
+    "Box",
+    "ConvertSettings",
+    "convert_dtype",
+    "crop",
+    "grey_limits",
+    "kept_metadata",
+    "region_rows",
+    "sampled_grey",
+]
 
 Box = Sequence[tuple[int, int]]
 """First voxel and the one after the last, per axis."""
@@ -180,15 +189,7 @@ def grey_limits(
     InputError
         If the image has only one grey level, or none that is a number.
     """
-    every = max(1, int(np.prod(volume.shape)) // _SAMPLED_VOXELS)
-    rows = range(0, volume.shape[0], max(1, min(every, volume.shape[0] // 16)))
-    thin = max(1, every // rows.step)
-    sample = [np.asarray(volume.data[i]).ravel()[::thin] for i in rows]
-    if volume.region is not None:
-        inside = [np.asarray(volume.region[i], bool).ravel()[::thin] for i in rows]
-        sample = [part[there] for part, there in zip(sample, inside, strict=True)]
-    grey = np.concatenate(sample).astype(np.float64)
-    grey = grey[np.isfinite(grey)]
+    grey = sampled_grey(volume, _SAMPLED_VOXELS)
     low, high = np.percentile(grey, percentiles) if grey.size else (np.nan, np.nan)
     if low == high:  # rare bright or dark voxels are all there is beside one level
         low, high = float(grey.min()), float(grey.max())
@@ -198,6 +199,30 @@ def grey_limits(
             f"{'' if np.isnan(low) else f' ({low:g})'}; there is nothing to stretch."
         )
     return float(low), float(high)
+
+
+def sampled_grey(volume: Volume, n_voxels: int) -> NDArray[np.float64]:
+    """Finite grey levels of about so many voxels, from evenly spaced slices of the region."""
+    every = max(1, int(np.prod(volume.shape)) // n_voxels)
+    rows = region_rows(volume)
+    step = max(1, min(every, len(rows) // 16))
+    thin = max(1, every // step)
+    parts = []
+    for row in rows[::step]:
+        grey = np.asarray(volume.data[row])
+        there = np.isfinite(grey)
+        if volume.region is not None:
+            there &= np.asarray(volume.region[row], bool)
+        parts.append(grey[there][::thin])
+    return np.concatenate([*parts, np.empty(0)]).astype(np.float64)
+
+
+def region_rows(volume: Volume) -> list[int]:
+    """The slices (of a picture the rows) that the region touches; all without one."""
+    rows = range(volume.shape[0])
+    if volume.region is None:
+        return list(rows)
+    return [row for row in rows if np.asarray(volume.region[row]).any()]
 
 
 class _Count:

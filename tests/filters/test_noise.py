@@ -46,6 +46,9 @@ def test_only_the_region_counts_and_only_numbers():
     region = np.zeros(grey.shape, bool)
     region[:, :, :50] = True
     assert estimate_noise(Volume(grey, region=region)) == pytest.approx(2, rel=0.03)
+    thin = np.zeros(grey.shape, bool)
+    thin[13, :, 60:] = True  # not among evenly spaced slices
+    assert estimate_noise(Volume(grey, region=thin)) == pytest.approx(9, rel=0.05)
     grey[:, :, 50:] = np.nan
     assert estimate_noise(Volume(grey)) == pytest.approx(2, rel=0.03)
 

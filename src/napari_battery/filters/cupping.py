@@ -17,6 +17,7 @@ from napari_battery.filters.filter import (
     working_dtype,
 )
 from napari_battery.io.lazy import Window
+from napari_battery.prepare import sampled_grey
 from napari_battery.progress import Progress
 from napari_battery.settings import LENGTH, Settings, length_unit, setting
 from napari_battery.volume import Volume
@@ -83,17 +84,7 @@ def _threshold(image: Volume) -> float:
     """Otsu's threshold of about a million voxels of the region."""
     from skimage.filters import threshold_otsu
 
-    every = max(1, int(np.prod(image.shape)) // _THRESHOLD_VOXELS)
-    rows = range(0, image.shape[0], max(1, min(every, image.shape[0] // 16)))
-    thin = max(1, every // rows.step)
-    parts = []
-    for i in rows:
-        grey = np.asarray(image.data[i], np.float64)
-        there = np.isfinite(grey)
-        if image.region is not None:
-            there &= np.asarray(image.region[i], bool)
-        parts.append(grey[there][::thin])
-    sample = np.concatenate(parts)
+    sample = sampled_grey(image, _THRESHOLD_VOXELS)
     if sample.size == 0 or sample.min() == sample.max():
         raise InputError(
             f"“{image.name}” has a single grey level where it was sampled; no phase stands out. "

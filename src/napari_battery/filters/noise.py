@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 
 from napari_battery.errors import InputError
 from napari_battery.filters.filter import Findings
+from napari_battery.prepare import region_rows
 from napari_battery.progress import SILENT, Progress
 from napari_battery.settings import setting
 from napari_battery.volume import Volume
@@ -71,7 +72,7 @@ def estimate_noise(image: Volume, progress: Progress = SILENT) -> float:
     Immerkær, "Fast noise variance estimation", Computer Vision and Image Understanding (1996):
     the mixed differences, of nearest neighbours and without the quartile.
     """
-    rows = [0] if image.ndim == 2 else _evenly(image.shape[0])
+    rows = [0] if image.ndim == 2 else _evenly(region_rows(image))
     progress.begin(len(rows), "Measuring noise")
     found = []
     for row in rows:
@@ -95,10 +96,10 @@ def estimate_noise(image: Volume, progress: Progress = SILENT) -> float:
     return float(np.median(found))
 
 
-def _evenly(n: int) -> list[int]:
-    """Middles of as many equal parts of n slices."""
-    parts = min(n, _SLICES)
-    return [int((i + 0.5) * n / parts) for i in range(parts)]
+def _evenly(rows: list[int]) -> list[int]:
+    """Middles of as many equal parts of the slices as are looked at."""
+    parts = min(len(rows), _SLICES)
+    return [rows[int((i + 0.5) * len(rows) / parts)] for i in range(parts)]
 
 
 def _mixed_differences(grey: NDArray[Any]) -> NDArray[Any]:
