@@ -115,6 +115,19 @@ def test_a_mask_on_another_grid_is_brought_onto_the_image(grains):
     assert np.array_equal(label_particles(grains, mask=wide).data, wanted.data)
 
 
+def test_a_box_of_a_mask_on_a_shifted_grid(grains):
+    """Of the same shape, but three voxels away: its voxels are found by place, not by index."""
+    stages = Stages(grains)
+    stages.run(LabelSettings())
+    mask = stages.stage("mask").data
+    shifted = Volume(np.pad(mask, [(0, 0), (0, 0), (3, 0)])[..., :-3], (2.0,) * 3,
+                     (1.0, 2.0, -3.0))  # fmt: skip
+    box = (slice(5, 25), slice(20, 60), slice(30, 50))
+    part = Stages(grains, shifted).inside(box)
+    part.run(LabelSettings())
+    assert np.array_equal(part.stage("mask").data, mask[box])
+
+
 def test_masks_that_do_not_fit_are_refused(grains):
     with pytest.raises(InputError, match=r"different grids.*unknown"):
         label_particles(grains, mask=Volume(np.ones((3, 4, 5), bool)))

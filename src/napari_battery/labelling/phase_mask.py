@@ -11,7 +11,7 @@ from napari_battery.errors import InputError
 from napari_battery.progress import SILENT, Progress
 from napari_battery.volume import Volume
 
-__all__ = ["phase_mask"]
+__all__ = ["on_one_grid", "phase_mask"]
 
 
 def phase_mask(
@@ -45,8 +45,7 @@ def phase_mask(
         If the grids cannot be brought together, the mask holds other than whole numbers, or
         it lacks the phase.
     """
-    known = mask.voxel_size_um is not None and image.voxel_size_um is not None
-    if not mask.same_grid(image) and (known or mask.shape != image.shape):
+    if not on_one_grid(mask, image):
         from napari_battery.resample import onto_grid
 
         metadata = mask.metadata
@@ -68,6 +67,13 @@ def phase_mask(
             "choose one that it has."
         )
     return found
+
+
+def on_one_grid(mask: Volume, image: Volume) -> bool:
+    """Whether voxels lie on each other, as far as their sizes are known."""
+    if mask.voxel_size_um is None or image.voxel_size_um is None:
+        return mask.shape == image.shape
+    return mask.same_grid(image)
 
 
 def _code(mask: Volume, phase: int | str | None) -> int | None:

@@ -20,7 +20,7 @@ from napari_battery.labelling.mask import (
     threshold_value,
 )
 from napari_battery.labelling.merge import merged_numbers
-from napari_battery.labelling.phase_mask import phase_mask
+from napari_battery.labelling.phase_mask import on_one_grid, phase_mask
 from napari_battery.labelling.renumber import renumbered, uncut_numbers
 from napari_battery.labelling.settings import LabelSettings
 from napari_battery.labelling.snow import snow
@@ -259,8 +259,9 @@ class Stages:
             for cut, out in zip(self._box, wide, strict=True)
         )
         image = cropped(self.image, wide)
-        same = self.mask is not None and self.mask.shape == self.image.shape
-        return image, cropped(self.mask, wide) if same and self.mask else self.mask
+        if self.mask is None or not on_one_grid(self.mask, self.image):
+            return image, self.mask  # it is resampled onto the part
+        return image, cropped(self.mask, wide)
 
     def _placed(self, data: Any, name: str) -> Volume:
         if self._box is None or self._shown is None:
