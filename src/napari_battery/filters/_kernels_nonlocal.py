@@ -3,8 +3,7 @@
 Written so that compilers vectorise it: a slice with its margin is one long row, in which
 a shift is a number of places; what is computed across the ends of true rows falls into the
 margin and is dropped. Sums are taken in an order that depends on a voxel's neighbours only,
-not on where its block begins, so that blocks meet without a seam, which running sums and
-integral images do not allow.
+not on where its block begins, so that blocks meet without a seam, to the last bit.
 """
 
 # mypy: disallow-untyped-decorators=False
