@@ -15,7 +15,6 @@ from napari_battery.radial import RadialSettings, radial_tables
 from napari_battery.volume import Volume
 from napari_battery.widgets.edit_dock import EditDock
 from napari_battery.widgets.edit_points import NAME
-from napari_battery.widgets.edit_split import parts_at, two_centres
 from napari_battery.widgets.highlight import NAME as PICKED
 from napari_battery.widgets.layers import KEY, add_volume, volume_from_layer
 from napari_battery.widgets.picking import pick_at
@@ -415,28 +414,6 @@ def test_keys(dock: EditDock, viewer: ViewerModel) -> None:
     assert names(layer) == {CUBE}
     for name, key in (("merge", "M"), ("delete", "Delete"), ("split", "S")):
         assert f"({key})" in dock.panel.buttons[name].toolTip()
-
-
-# splitting
-
-
-def test_points_of_one_centre_share_it_by_nearness() -> None:
-    mask = np.zeros((20, 20, 40), bool)
-    mask[2:18, 2:18, 2:38] = True
-    parts = parts_at(mask, np.array([[10, 10, 8], [10, 10, 32]]), (1.0, 1.0, 1.0))
-    assert set(np.unique(parts[mask])) == {1, 2}
-    sizes = np.bincount(parts.ravel())[1:]
-    assert abs(sizes[0] - sizes[1]) <= 2 * 16 * 16  # a plane or two of voxels
-    assert (parts[mask] > 0).all()
-
-
-def test_centres_of_anisotropic_voxels() -> None:
-    """Thick slices: balls in µm, two of them above one another."""
-    z, y, x = np.indices((16, 30, 30)) * np.array([2.0, 1, 1]).reshape(3, 1, 1, 1)
-    mask = (z - 9) ** 2 + (y - 15) ** 2 + (x - 15) ** 2 <= 64
-    mask |= (z - 21) ** 2 + (y - 15) ** 2 + (x - 15) ** 2 <= 64
-    found = two_centres(mask, (2.0, 1.0, 1.0))
-    assert sorted(found[:, 0].tolist()) in ([4, 10], [5, 10], [4, 11], [5, 11])
 
 
 def test_the_table_says_which_labels_have_no_results(viewer: ViewerModel, qtbot) -> None:

@@ -9,11 +9,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from napari_battery.errors import InputError
+from napari_battery.labelling.split import parts_at, two_centres
 from napari_battery.progress import SILENT, Progress
 from napari_battery.widgets.edit_history import Act
 from napari_battery.widgets.edit_patch import make_patch, replace_label
 from napari_battery.widgets.edit_places import Places
-from napari_battery.widgets.edit_split import parts_at, two_centres
 
 __all__ = [
     "count_voxels",

@@ -7,7 +7,9 @@ from itertools import product
 import numpy as np
 from numpy.typing import NDArray
 
-from napari_battery.labelling import LabelSettings, find_markers, smoothed_distance, watershed
+from napari_battery.labelling.depth import smoothed_distance
+from napari_battery.labelling.settings import LabelSettings
+from napari_battery.labelling.watershed import find_markers, watershed
 from napari_battery.progress import SILENT, Progress
 
 __all__ = ["parts_at", "two_centres"]
