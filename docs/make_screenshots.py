@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 import napari
+import numpy as np
 from qtpy.QtCore import QSettings
 from qtpy.QtWidgets import QApplication
 
@@ -26,7 +27,7 @@ IMAGES = Path(__file__).with_name("images")
 
 def wait(until: Callable[[], bool] = lambda: True, settle: float = 1.0) -> None:
     """Let the window work until `until`, and draw."""
-    limit = time.monotonic() + 120
+    limit = time.monotonic() + 300
     while not until():
         QApplication.processEvents()
         time.sleep(0.01)
@@ -68,6 +69,60 @@ def label() -> None:
     viewer.close()
 
 
+def filtered() -> None:
+    viewer = window()
+    viewer.open_sample("napari-battery", "sand")
+    dock = open_dock(viewer, "Filter image")
+    wait(lambda: dock.swipe.layer is not None, settle=3)
+    shoot(viewer, "filter")
+    viewer.close()
+
+
+def phases() -> None:
+    viewer = window()
+    viewer.open_sample("napari-battery", "sand")
+    dock = open_dock(viewer, "Segment phases")
+    wait(lambda: dock.look.overlay.layer is not None, settle=3)
+    shoot(viewer, "phases")
+    viewer.close()
+
+
+def corrected() -> None:
+    """The watershed's result on the sand, two grains of it picked to be merged."""
+    viewer = window()
+    viewer.open_sample("napari-battery", "sand")
+    dock = open_dock(viewer, "Label particles")
+    dock.runner.run_button.click()
+    wait(lambda: not dock.runner.busy, settle=2)
+    shoot(viewer, "labels")
+    edit = open_dock(viewer, "Correct labels")
+    wait(lambda: edit.ready)
+    data = viewer.layers[-1].data
+    session = Session.of(viewer)
+    middle = data[data.shape[0] // 2, 90:110, 90:110]
+    session.select([int(n) for n in np.unique(middle) if n][:2])
+    wait(settle=2)
+    shoot(viewer, "correct")
+    viewer.close()
+
+
+def tracked() -> None:
+    viewer = window()
+    viewer.open_sample("napari-battery", "cycled_electrode")
+    for layer in list(viewer.layers):
+        if isinstance(layer, napari.layers.Labels):
+            viewer.layers.remove(layer)  # the truth; here labels are found
+    label = open_dock(viewer, "Label particles")
+    label.input.image.choose(viewer.layers[0])
+    label.runner.run_button.click()
+    wait(lambda: not label.runner.busy)
+    track = open_dock(viewer, "Track through states")
+    track.runner.run_button.click()
+    wait(lambda: not track.runner.busy, settle=3)
+    shoot(viewer, "track")
+    viewer.close()
+
+
 def whole_job() -> None:
     job = electrode_job()
     viewer = window()
@@ -98,5 +153,9 @@ def forget_settings(folder: str) -> None:
 if __name__ == "__main__":
     forget_settings(tempfile.mkdtemp())
     prepare()
+    filtered()
+    phases()
     label()
+    corrected()
+    tracked()
     whole_job()
