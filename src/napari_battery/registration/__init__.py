@@ -1,0 +1,1 @@
+"""Alignment of stacks: transforms, similarity, pairs, series and single particles."""
