@@ -17,8 +17,10 @@ from qtpy.QtCore import QSettings
 from qtpy.QtWidgets import QApplication
 
 from napari_battery.demo import electrode_job
+from napari_battery.synthetic import ElectrodeSettings
+from napari_battery.synthetic.moved import Motion, moved_electrode
 from napari_battery.widgets.demo import open_job
-from napari_battery.widgets.layers import KEY
+from napari_battery.widgets.layers import KEY, add_volume, is_map
 from napari_battery.widgets.opening import open_dock
 from napari_battery.widgets.session import Session
 
@@ -107,18 +109,27 @@ def corrected() -> None:
 
 
 def tracked() -> None:
+    """A synthetic electrode of which one particle in eight jumps, far more than in a real one."""
+    settings = ElectrodeSettings(size_z=160, size_y=288, size_x=288)
+    motions = [Motion(drift=1), Motion(drift=1, jump_share=0.12, jump=8)]
+    scans = [image for image, _ in moved_electrode(settings, motions)]
     viewer = window()
-    viewer.open_sample("napari-battery", "cycled_electrode")
-    for layer in list(viewer.layers):
-        if isinstance(layer, napari.layers.Labels):
-            viewer.layers.remove(layer)  # the truth; here labels are found
+    for image in scans:
+        add_volume(viewer, image, visible=image is scans[0])
     label = open_dock(viewer, "Label particles")
     label.input.image.choose(viewer.layers[0])
     label.runner.run_button.click()
     wait(lambda: not label.runner.busy)
     track = open_dock(viewer, "Track through states")
     track.runner.run_button.click()
-    wait(lambda: not track.runner.busy, settle=3)
+    wait(lambda: not track.runner.busy)
+    shown = next(layer for layer in viewer.layers if is_map(layer))
+    reasons = shown.features["reason"]
+    odd = (reasons != "") & ~reasons.str.contains("border")
+    hit = np.where(np.isin(shown.data, shown.features["index"][odd]), shown.data, 0)
+    viewer.dims.set_current_step(0, int(np.argmax([len(np.unique(plane)) for plane in hit])))
+    viewer.reset_view()
+    wait(settle=3)
     shoot(viewer, "track")
     viewer.close()
 
