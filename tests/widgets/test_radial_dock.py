@@ -267,3 +267,23 @@ def test_a_missing_voxel_size_is_asked_for_every_layer_at_once(make_napari_viewe
     assert prepare.voxel_size.isVisibleTo(prepare)
     prepare.voxel_size.apply_button.click()
     qtbot.waitUntil(lambda: "20 × 30 voxels of 1 µm" in dock.about.text())
+
+
+def test_the_scan_is_measured_and_not_what_it_was_smoothed_to(dock, viewer):
+    first = {"step": "open", "inputs": [{"name": "file.tif"}]}
+    smooth = {"step": "filter median", "inputs": [{"name": "pristine", "made": first}]}
+    phases = {"step": "phases", "inputs": [{"name": "denoised", "made": smooth}]}
+    made = {"step": "label", "inputs": [{"name": "phases", "made": phases}]}
+    data = viewer.layers["P"].data
+    grey = np.zeros(data.shape, np.uint8)
+    add_volume(viewer, Volume(grey, (1, 1, 1), name="denoised", metadata={"made": smooth}))
+    labels = Volume(data.copy(), (1, 1, 1), name="Q", metadata={"made": made})
+    add_volume(viewer, labels, labels=True)
+    assert dock.labels.layer is viewer.layers["Q"]
+    assert dock.image.layer is viewer.layers["pristine"]
+    mended = {**smooth, "step": "filter cupping"}
+    add_volume(viewer, Volume(grey, (1, 1, 1), name="mended", metadata={"made": mended}))
+    made = {"step": "label", "inputs": [{"name": "mended", "made": mended}]}
+    labels = Volume(data.copy(), (1, 1, 1), name="R", metadata={"made": made})
+    add_volume(viewer, labels, labels=True)
+    assert dock.image.layer is viewer.layers["mended"]

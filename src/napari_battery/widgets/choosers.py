@@ -9,8 +9,9 @@ from napari.viewer import ViewerModel
 from qtpy.QtCore import Signal
 from qtpy.QtWidgets import QComboBox, QSizePolicy, QWidget
 
-from napari_battery.widgets.layers import is_map, is_overlay
+from napari_battery.widgets.layers import is_map, is_overlay, is_stage
 from napari_battery.widgets.listening import listen
+from napari_battery.widgets.seen import Seen
 
 __all__ = ["LayerChooser"]
 
@@ -52,10 +53,12 @@ class LayerChooser(QComboBox):
         self.setMinimumContentsLength(12)
         self.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Fixed)
         self._layers: list[Layer | None] = []
+        self._by_hand: Layer | None = None
         events = viewer.layers.events
         listen(
             self, self.refresh, events.inserted, events.removed, events.reordered, events.renamed
         )
+        self.activated.connect(self._chosen_by_hand)
         self.currentIndexChanged.connect(lambda _: self.layer_changed.emit())
         self.refresh()
 
@@ -69,6 +72,23 @@ class LayerChooser(QComboBox):
         """Choose a layer; one that is not offered is ignored."""
         if layer in self._layers:
             self.setCurrentIndex(self._layers.index(layer))
+
+    def follow_selection(self) -> None:
+        """Choose napari's selected layer whenever this comes on the screen.
+
+        A layer chosen here by hand stays; so does the choice while no fit layer is selected.
+        """
+        self._on_screen = Seen(self)
+        self._on_screen.changed.connect(self._came_or_went)
+
+    def _chosen_by_hand(self, index: int) -> None:
+        self._by_hand = self.layer
+
+    def _came_or_went(self, seen: bool) -> None:
+        selected = self._viewer.layers.selection.active
+        kept = self._by_hand is not None and self._by_hand is self.layer
+        if seen and selected is not None and not kept and not is_stage(selected):
+            self.choose(selected)
 
     def refresh(self, event: Any = None) -> None:
         """Read the layer list again. The newest layer comes first."""

@@ -79,6 +79,7 @@ class FilterDock(QWidget):
         self._viewer = viewer = Session.of(napari_viewer).viewer
         self.image = LayerChooser(viewer, Image, "Grey-level image to be filtered")
         self.image.choose(looked_at(viewer))
+        self.image.follow_selection()
         self.choice = FilterChoice()
         self.mode = QComboBox()
         for name, (title, tooltip) in _MODES.items():

@@ -78,6 +78,7 @@ class LabelInput(QWidget):
             none="none",
         )
         self.image.choose(looked_at(viewer))
+        self.image.follow_selection()
         self._rows = QFormLayout(self)
         self._rows.setContentsMargins(0, 0, 0, 0)
         self._rows.setFieldGrowthPolicy(QFormLayout.FieldGrowthPolicy.AllNonFixedFieldsGrow)

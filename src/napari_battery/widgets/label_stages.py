@@ -157,6 +157,7 @@ def add_stage(viewer: ViewerModel, volume: Volume, kind: str) -> Any:
         Of `STAGES`. Masks and markers are copies, for layers are painted on; markers of one
         voxel each become points.
     """
+    volume = replace(volume, metadata={**volume.metadata, "kind": "stage"})
     if kind == "distance":
         return add_volume(viewer, volume, colormap="viridis", opacity=0.8)
     if kind == "markers":

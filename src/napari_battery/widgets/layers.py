@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -21,9 +22,15 @@ __all__ = [
     "battery_metadata",
     "is_map",
     "is_overlay",
+    "is_smoothed",
+    "is_stage",
     "layer_kwargs",
+    "made_from",
     "volume_from_layer",
 ]
+
+_POINTWISE = ("cupping", "rings", "rescale")
+"""Filters that mend or map grey levels, and mix none with its neighbours'."""
 
 KEY = "napari-battery"
 """Where in ``layer.metadata`` everything of ours stands."""
@@ -47,6 +54,34 @@ def is_overlay(layer: Any) -> bool:
 def is_map(layer: Any) -> bool:
     """Whether a layer shows the labels of another one in the colours of a map."""
     return bool(layer.metadata.get(KEY, {}).get("kind") == "map")
+
+
+def is_stage(layer: Any) -> bool:
+    """Whether a layer shows a stage of a labelling (a distance map, say), not a scan."""
+    return bool(layer.metadata.get(KEY, {}).get("kind") == "stage")
+
+
+def is_smoothed(layer: Any) -> bool:
+    """Whether grey levels were mixed with their neighbours', by a filter or in an earlier step."""
+    return any(
+        str(made.get("step", "")).startswith("filter ")
+        and made["step"].removeprefix("filter ") not in _POINTWISE
+        for made in _history(layer.metadata.get(KEY, {}).get("made"))
+    )
+
+
+def made_from(layer: Any) -> set[str]:
+    """Names of all that a layer was made from, over all the steps of its history."""
+    history = _history(layer.metadata.get(KEY, {}).get("made"))
+    return {str(entry.get("name")) for made in history for entry in made.get("inputs") or []}
+
+
+def _history(made: Any) -> Iterator[dict[str, Any]]:
+    """Yield how something was made, and how its inputs were."""
+    if isinstance(made, dict):
+        yield made
+        for entry in made.get("inputs") or []:
+            yield from _history(entry.get("made"))
 
 
 def layer_kwargs(volume: Volume) -> dict[str, Any]:

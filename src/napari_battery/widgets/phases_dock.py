@@ -44,6 +44,7 @@ class PhasesDock(QWidget):
         self._viewer = viewer = Session.of(napari_viewer).viewer
         self.image = LayerChooser(viewer, Image, "Grey-level image that is parted into phases")
         self.image.choose(looked_at(viewer))
+        self.image.follow_selection()
         self.settings = PhasesForm()
         self.form = self.settings.form
         self.look = PhasesLook(viewer, self.image, self.settings)

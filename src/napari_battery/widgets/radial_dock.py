@@ -25,7 +25,14 @@ from napari_battery.widgets.choosers import LayerChooser
 from napari_battery.widgets.closing import delete_when_closed
 from napari_battery.widgets.forms import SettingsForm
 from napari_battery.widgets.highlight import warm_up
-from napari_battery.widgets.layers import KEY, battery_metadata, volume_from_layer
+from napari_battery.widgets.layers import (
+    KEY,
+    battery_metadata,
+    is_smoothed,
+    is_stage,
+    made_from,
+    volume_from_layer,
+)
 from napari_battery.widgets.listening import listen
 from napari_battery.widgets.notice import Notice
 from napari_battery.widgets.opening import open_dock
@@ -277,11 +284,21 @@ def _fits(image: Layer | None, labels: Labels) -> bool:
 
 
 def _best_image(labels: Labels, layers: list[Layer]) -> Layer | None:
-    """The image that the labels were made from, else the newest one of the same shape."""
-    made = labels.metadata.get(KEY, {}).get("made") or {}
-    sources = {entry.get("name") for entry in made.get("inputs", [])}
+    """The image that the labels were made from, else the newest one of the same shape.
+
+    Of a scan and what a filter smoothed it to, it is the scan: smoothing carries the grey
+    levels of what is around a particle into its outer layers.
+    """
+    sources = made_from(labels)
     images = [layer for layer in layers if isinstance(layer, Image) and _is_grey(layer)]
-    ranks = [(_fits(image, labels), image.name in sources) for image in images]
+    ranks = [
+        (
+            _fits(image, labels),
+            image.name in sources,
+            not (is_smoothed(image) or is_stage(image)),
+        )
+        for image in images
+    ]
     best = max(range(len(images)), key=lambda i: (ranks[i], i), default=None)
     return None if best is None else images[best]
 
