@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import gc
 from pathlib import Path
 
 import numpy as np
@@ -14,6 +15,7 @@ from napari_battery.volume import Volume
 from napari_battery.widgets.layers import KEY, add_volume, is_map
 from napari_battery.widgets.track_dock import TrackDock
 from napari_battery.widgets.track_masks import recorded_settings
+from napari_battery.widgets.track_series import LAST
 
 SHAPE = (24, 60, 60)
 CENTRES = [(12, 15, 15), (12, 15, 44), (12, 44, 15), (12, 44, 44), (12, 30, 0)]
@@ -179,3 +181,129 @@ def test_masks_are_made_as_the_reference_was(viewer, qtbot):
     dock.reference.choose(layer)
     assert "120 in each state" in dock.masks_note.text()
     assert recorded_settings(viewer.add_labels(np.ones(SHAPE, np.int32))) is None
+
+
+def test_the_first_state_is_the_reference_in_a_dock_opened_late(viewer, qtbot):
+    labels = viewer.layers["scan 0 labels"]
+    data = np.asarray(labels.data).copy()
+    metadata = {KEY: {"state": "4.4 V", "kind": "labels"}}
+    viewer.add_labels(data, name="scan 2 labels", metadata=metadata)
+    dock = TrackDock(viewer)
+    qtbot.addWidget(dock)
+    assert dock.reference.layer is labels
+    assert [name for name, _ in dock.states.states] == ["4.0 V", "4.4 V"]
+    own = viewer.add_labels(data, name="mine", metadata={KEY: {"state": "pristine"}})
+    assert dock.reference.layer is own  # labels just made are what one goes on with
+    viewer.add_labels(data, metadata={KEY: {"kind": "phases"}})
+    assert dock.reference.layer is own
+    dock.reference.choose(labels)
+    dock.run()
+    qtbot.waitUntil(lambda: not dock.runner.busy, timeout=60_000)
+    assert dock.reference.layer is labels
+    again = TrackDock(viewer)
+    qtbot.addWidget(again)
+    assert "4.0 V" not in again.reference.currentText()
+
+
+def test_it_says_what_is_missing(qtbot):
+    viewer = ViewerModel()
+    dock = TrackDock(viewer)
+    qtbot.addWidget(dock)
+    assert "Labels layer" in dock.missing.text()
+    viewer.add_labels(np.ones(SHAPE, np.int32))
+    assert "later states" in dock.missing.text()
+    viewer.add_image(spheres(), name="later")
+    qtbot.waitUntil(lambda: not dock.missing.text())
+    assert dock.runner.run_button.isEnabled()
+
+
+def test_a_state_filtered_since_is_ticked_once_and_stages_are_not_states(viewer, qtbot):
+    dock = TrackDock(viewer)
+    qtbot.addWidget(dock)
+    for n, state in ((0, ""), (1, "4.0 V")):
+        made = {"step": "filter median", "inputs": [{"name": f"scan {n}"}]}
+        smooth = Volume(spheres(seed=9), (0.5,) * 3, name=f"smooth {n}")
+        smooth.metadata.update(made=made, state=state)
+        add_volume(viewer, smooth)
+    distance = Volume(spheres().astype(np.float32), (0.5,) * 3, name="distance")
+    distance.metadata["kind"] = "stage"
+    add_volume(viewer, distance)
+    qtbot.waitUntil(lambda: dock.states.topLevelItemCount() == 5)
+    assert sorted(layer.name for _, layer in dock.states.states) == ["scan 2", "smooth 1"]
+
+
+def test_phases_serve_as_masks_of_states(viewer, qtbot):
+    phases = viewer.layers["scan 1"].data > 125
+    codes = np.where(phases, 2, 0).astype(np.uint8)
+    metadata = {"kind": "phases", "phases": {"pore": 0, "active": 2}, "state": "4.0 V"}
+    metadata["made"] = {"step": "phases", "inputs": [{"name": "scan 1"}]}
+    layer = add_volume(
+        viewer, Volume(codes, (0.5,) * 3, name="phases 1", metadata=metadata), labels=True
+    )
+    reference = viewer.layers["scan 0 labels"]
+    dock = TrackDock(viewer)
+    qtbot.addWidget(dock)
+    assert [layer.name for _, layer in dock.states.states] == ["scan 1", "scan 2"]
+    # labelled from phases, the reference asks for phases of later states
+    reference.metadata[KEY]["threshold"] = None
+    dock.states.set_reference(None)
+    dock.states.set_reference(reference)
+    assert [layer.name for _, layer in dock.states.states] == ["phases 1", "scan 2"] or [
+        layer.name for _, layer in dock.states.states
+    ] == ["scan 2", "phases 1"]
+    dock.states.topLevelItem(2).setCheckState(0, Qt.CheckState.Unchecked)
+    assert [layer for _, layer in dock.states.states] == [layer]
+    assert "active phase" in dock.masks_note.text()
+    for method in ("seeds", "overlap"):
+        dock.form.rows["method"].set_value(method)
+        dock.run()
+        qtbot.waitUntil(lambda: not dock.runner.busy, timeout=60_000)
+        made = [one for one in viewer.layers if one.name.startswith("scan 0 labels, 4.0 V")][-1]
+        middle = CENTRES[0]
+        assert made.data[middle] == reference.data[middle]
+        assert len(np.unique(made.data)) == 6
+        viewer.layers.remove(made)
+
+
+def test_features_follow_the_rules(viewer, qtbot):
+    dock = track(viewer, qtbot)
+    layer = next(one for one in viewer.layers if one.name.endswith(", 4.4 V"))
+    swollen = int(viewer.layers["scan 0 labels"].data[CENTRES[1]])
+    row = layer.features.set_index("index").loc[swollen]
+    assert not row["kept"]
+    assert "volume jump" in row["reason"]
+    for rule in ("volume", "overlap", "centre", "cross_check"):
+        dock.rules.rows[rule].set_value(False)
+    assert layer.features.set_index("index").loc[swollen, "kept"]
+
+
+def test_labels_corrected_after_tracking_are_told(viewer, qtbot, tmp_path: Path):
+    dock = track(viewer, qtbot)
+    assert "corrected" not in dock.summary.text()
+    labels = viewer.layers["scan 0 labels"]
+    (shown,) = [layer for layer in viewer.layers if is_map(layer)]
+    labels.data_setitem(tuple(np.array([[12], [15], [15]])), 77)
+    assert "corrected since" in dock.summary.text()
+    dock.save(tmp_path / "stale.csv")
+    assert "corrected since" in (tmp_path / "stale.csv.provenance.json").read_text()
+    dock._session.history(labels).undo()
+    assert "corrected" not in dock.summary.text()
+    labels.data = labels.data.copy()
+    assert "corrected since" in dock.summary.text()
+    assert shown.data is labels.data
+    dock.deleteLater()
+    again = TrackDock(viewer)
+    qtbot.addWidget(again)
+    assert "corrected since" in again.summary.text()
+
+
+def test_a_tracked_series_lets_its_viewer_and_voxels_go(viewer, qtbot):
+    dock = track(viewer, qtbot)
+    (series,) = [series for session, series in LAST.items() if session.viewer is viewer]
+    assert series.result.labels == []
+    assert all(hidden() is not None for hidden in series.layers.values())
+    dock.close()
+    held = [one for one in gc.get_referents(series.map) if one is viewer]
+    assert not held
+    viewer.layers.clear()
+    assert series.map.layer is None

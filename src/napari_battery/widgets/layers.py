@@ -80,6 +80,7 @@ def _history(made: Any) -> Iterator[dict[str, Any]]:
     """Yield how something was made, and how its inputs were."""
     if isinstance(made, dict):
         yield made
+        yield from _history(made.get("before"))
         for entry in made.get("inputs") or []:
             yield from _history(entry.get("made"))
 

@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
-from weakref import WeakKeyDictionary
 
-import pandas as pd
 from napari.layers import Image, Labels
 from napari.viewer import ViewerModel
 from qtpy.QtWidgets import (
@@ -26,7 +24,6 @@ from napari_battery.labelling import LabelSettings
 from napari_battery.labelling.consistency import (
     ConsistencySettings,
     as_published,
-    check_consistency,
     ledger,
     particle_reasons,
     recommended,
@@ -37,7 +34,7 @@ from napari_battery.volume import Volume
 from napari_battery.widgets.choosers import LayerChooser
 from napari_battery.widgets.closing import delete_when_closed
 from napari_battery.widgets.forms import SettingsForm
-from napari_battery.widgets.layers import add_volume, volume_from_layer
+from napari_battery.widgets.layers import add_volume, is_overlay, volume_from_layer
 from napari_battery.widgets.listening import listen
 from napari_battery.widgets.notice import Notice
 from napari_battery.widgets.opening import open_dock
@@ -48,8 +45,10 @@ from napari_battery.widgets.section import Section
 from napari_battery.widgets.session import Session
 from napari_battery.widgets.track_ledger import Ledger
 from napari_battery.widgets.track_map import ReasonMap
-from napari_battery.widgets.track_masks import dock_settings, recorded_settings
-from napari_battery.widgets.track_states import StateList
+from napari_battery.widgets.track_masks import dock_settings, recorded_settings, was_mask_given
+from napari_battery.widgets.track_reference import may_be_reference, reference_meant
+from napari_battery.widgets.track_series import LAST, Series
+from napari_battery.widgets.track_states import StateList, is_phases
 
 __all__ = ["TrackDock"]
 
@@ -59,21 +58,6 @@ _PRESETS: dict[str, ConsistencySettings] = {
     "as published (GREAT2)": as_published(),
 }
 _AS_REFERENCE, _AS_DOCK = "as the reference was labelled", "as set in Label particles"
-
-
-@dataclass(eq=False)
-class _Tracked:
-    """The series last tracked in a window; it outlives the dock."""
-
-    labels: Labels
-    result: Propagation
-    table: pd.DataFrame
-    """Checked by the rules of the form."""
-    map: ReasonMap
-    stale: str = ""
-
-
-_LAST: WeakKeyDictionary[Session, _Tracked] = WeakKeyDictionary()
 
 
 class TrackDock(QWidget):
@@ -88,13 +72,15 @@ class TrackDock(QWidget):
             viewer,
             Labels,
             "Labels of the first (pristine) state; their numbers are kept in all later ones",
-            lambda layer: layer.ndim in (2, 3),
+            may_be_reference,
         )
+        self._by_hand: Labels | None = None
         self.states = StateList(viewer)
         self.masks = QComboBox()
         self.masks.addItems([_AS_REFERENCE, _AS_DOCK])
         self.masks.setToolTip("Threshold, cleaning and smoothing for the later states")
         self.masks_note = Notice()
+        self.missing = Notice()
         self.form = SettingsForm(PropagateSettings)
         self.preset = QComboBox()
         self.preset.addItems([*_PRESETS, _OWN])
@@ -123,6 +109,7 @@ class TrackDock(QWidget):
         for widget in (self.notes, self.save_button, self.next_button):
             widget.hide()
 
+        self.reference.activated.connect(self._chosen_by_hand)
         self.reference.layer_changed.connect(self._reference_chosen)
         self.states.changed.connect(self._describe)
         self.masks.currentIndexChanged.connect(self._describe)
@@ -133,11 +120,14 @@ class TrackDock(QWidget):
         self.ledger.chosen.connect(self._colour)
         self.save_button.clicked.connect(self._ask_and_save)
         self.next_button.clicked.connect(lambda: open_dock(viewer, "Radial analysis"))
-        listen(self, self._layer_removed, viewer.layers.events.removed)
+        layers = viewer.layers.events
+        listen(self, self._layers_changed, layers.inserted, layers.removed)
         self._show_preset()
         self._method_changed()
+        self.reference.choose(reference_meant(viewer))
         self._reference_chosen()
-        if self._session in _LAST:
+        if self._session in LAST:
+            self._follow_edits()
             self._check()
 
     def _lay_out(self) -> None:
@@ -175,7 +165,7 @@ class TrackDock(QWidget):
         target.setFieldGrowthPolicy(grow)
         target.addRow("Result", self.target)
         column.addLayout(target)
-        for widget in (self.runner, self.summary, self.ledger, self.notes):
+        for widget in (self.missing, self.runner, self.summary, self.ledger, self.notes):
             column.addWidget(widget)
         buttons = QHBoxLayout()
         buttons.addWidget(self.save_button)
@@ -186,6 +176,18 @@ class TrackDock(QWidget):
         self.setMinimumSize(300, 260)
 
     # --- choosing
+
+    def _chosen_by_hand(self, index: int) -> None:
+        self._by_hand = self.reference.layer
+
+    def _layers_changed(self, event: Any) -> None:
+        viewer, layer = self._session.viewer, event.value
+        kept = self._by_hand is not None and self._by_hand is self.reference.layer
+        new = event.type == "inserted" and isinstance(layer, Labels) and not is_overlay(layer)
+        if viewer is not None and new and not kept and not self.runner.busy:
+            self.reference.refresh()
+            self.reference.choose(reference_meant(viewer))
+        self._describe()
 
     def _reference_chosen(self) -> None:
         self.states.set_reference(self.reference.layer)
@@ -199,9 +201,17 @@ class TrackDock(QWidget):
             threshold = f"by {settings.threshold} in each state"
         else:
             threshold = f"{threshold:g} in each state"
-        self.masks_note.say(f"{where} Threshold {threshold}, {settings.particles}.")
-        ready = reference is not None and bool(self.states.states)
-        self.runner.run_button.setEnabled(ready and not self.runner.busy)
+        text = f"{where} Threshold {threshold}, {settings.particles}."
+        if all(is_phases(layer) for _, layer in self.states.states):
+            text = "The active phase of each state is its mask." if self.states.states else ""
+        self.masks_note.say(text, "warning" if where else "plain")
+        missing = ""
+        if reference is None:
+            missing = "Open or make a Labels layer of the first state first."
+        elif not self.states.states:
+            missing = "Open and tick the images of later states."
+        self.missing.say(missing)
+        self.runner.run_button.setEnabled(not missing and not self.runner.busy)
 
     def _label_settings(self) -> tuple[LabelSettings, str]:
         reference = self.reference.layer
@@ -209,7 +219,9 @@ class TrackDock(QWidget):
             return dock_settings(), ""
         recorded = recorded_settings(reference)
         if recorded is not None:
-            return recorded, ""
+            text = f"“{reference.name}” was labelled from a mask or phases; tick phases of each "
+            text += "state, or its grey levels are thresholded."
+            return recorded, text if was_mask_given(reference) else ""
         text = f"“{reference.name}” does not tell how it was made; those of Label particles serve."
         return dock_settings(), text
 
@@ -230,7 +242,7 @@ class TrackDock(QWidget):
 
     def _rules_changed(self) -> None:
         self._show_preset()
-        if self._session in _LAST:
+        if self._session in LAST:
             self._check()
 
     # --- the step
@@ -248,12 +260,11 @@ class TrackDock(QWidget):
         except ValueError as problem:  # InputError, or settings that do not go together
             self.runner.say(str(problem), error=True)
             return
+        self._by_hand = reference  # it stays, whatever is made of it
         label_settings, _ = self._label_settings()
         given = self.target.paths(images, "int32")
         out = [path for path in given if path is not None]
-        edits: list[Any] = []
-        for emitter in (reference.events.paint, reference.events.data):
-            emitter.connect(edits.append)
+        tracked_state = self._session.history(reference).state
 
         def step(progress: Progress) -> Propagation:
             from napari_battery.labelling import propagate_labels
@@ -263,12 +274,12 @@ class TrackDock(QWidget):
             )
 
         def done(result: Propagation) -> None:
-            self._tracked(result, reference, [layer for _, layer in states], bool(edits))
+            self._tracked(result, reference, tracked_state, [layer for _, layer in states])
 
         self.runner.start(step, done, "Tracking particles")
 
     def _tracked(
-        self, result: Propagation, reference: Labels, layers: list[Any], edited: bool
+        self, result: Propagation, reference: Labels, tracked_state: object, layers: list[Any]
     ) -> None:
         viewer = self._session.viewer
         if viewer is None:
@@ -278,30 +289,40 @@ class TrackDock(QWidget):
                 f"“{reference.name}” was deleted while its particles were tracked; "
                 "nothing was added."
             )
-        before = _LAST.get(self._session)
+        before = LAST.get(self._session)
         shown = before.map if before is not None else ReasonMap(viewer)
-        stale = f"“{reference.name}” was edited while it was tracked." if edited else ""
+        history, name = self._session.history(reference), reference.name
+        series = Series(history, tracked_state, result, shown, name=name)
         for labels, image in zip(result.labels, layers, strict=True):
             named = labels.like(labels.data, f"{reference.name}, {labels.metadata['state']}")
             named = replace(named, path=labels.path)
             named.metadata.update(labels.metadata)
             layer = add_volume(viewer, named, labels=True, visible=False)
-            layer.features = _features(result.table, labels.metadata["state"])
+            series.add_layer(labels.metadata["state"], layer)
             if image in viewer.layers:  # above its own image
                 viewer.layers.move(viewer.layers.index(layer), viewer.layers.index(image) + 1)
-        _LAST[self._session] = _Tracked(reference, result, result.table, shown, stale)
+        LAST[self._session] = series
+        self._follow_edits()
         self._check()
+        written = [str(labels.path) for labels in result.labels if labels.path is not None]
+        if written:
+            self.runner.say(f"Written to {', '.join(written)}.")
+
+    def _follow_edits(self) -> None:
+        """Say so when the reference is corrected after it was tracked."""
+        listen(self, self._reference_edited, LAST[self._session].history.changed)
+
+    def _reference_edited(self, history: Any) -> None:
+        series = LAST.get(self._session)
+        if series is not None and series.history is history:
+            series.map.refresh()
+            self._say_summary(series)
 
     def _check(self) -> None:
         """Apply the rules of the form to the series, and show what they leave."""
-        tracked = _LAST[self._session]
-        tracked.table = check_consistency(
-            tracked.result.table, self.rules.value(), tracked.result.contacts
-        )
-        kept = tracked.table.drop_duplicates("label")["kept"]
-        names = " → ".join(tracked.result.states)
-        text = f"{int(kept.sum()):,} of {len(kept):,} particles kept through {names}."
-        self.summary.say(f"{text} {tracked.stale}".strip(), "warning" if tracked.stale else "plain")
+        tracked = LAST[self._session]
+        tracked.check(self.rules.value())
+        self._say_summary(tracked)
         self.ledger.show_table(tracked.table)
         notes = tracked.result.notes
         self.notes.setPlainText("\n".join(f"• {note}" for note in notes))
@@ -310,16 +331,21 @@ class TrackDock(QWidget):
         self.next_button.setVisible(hasattr(self._session.viewer, "window"))
         self._colour()
 
+    def _say_summary(self, series: Series) -> None:
+        kept = series.table.drop_duplicates("label")["kept"]
+        names = " → ".join(series.result.states)
+        text = f"{int(kept.sum()):,} of {len(kept):,} particles of “{series.name}” kept through "
+        text = f"{text}{names}. {series.stale}".strip()
+        self.summary.say(text, "warning" if series.stale else "plain")
+
     def _colour(self, *_: Any) -> None:
-        tracked = _LAST.get(self._session)
+        tracked = LAST.get(self._session)
         viewer = self._session.viewer
-        if tracked is None or viewer is None or tracked.labels not in viewer.layers:
+        if tracked is None or viewer is None or tracked.reference not in viewer.layers:
             return
         made = {**tracked.result.made, "rules": self.rules.value().model_dump(mode="json")}
-        tracked.map.show(tracked.labels, particle_reasons(tracked.table), self.ledger.now, made)
-
-    def _layer_removed(self, event: Any) -> None:
-        self._describe()
+        reasons = particle_reasons(tracked.table)
+        tracked.map.show(tracked.reference, reasons, self.ledger.now, made)
 
     # --- saving
 
@@ -335,8 +361,9 @@ class TrackDock(QWidget):
         from napari_battery.files import write_json
         from napari_battery.tables import write_table
 
-        tracked = _LAST[self._session]
+        tracked = LAST[self._session]
         made = {**tracked.result.made, "rules": self.rules.value().model_dump(mode="json")}
+        made["notes"] = [*made["notes"], *filter(None, [tracked.stale])]
         try:
             write_table(path, tracked.table)
             write_table(path.with_name(f"{path.stem}_contacts.csv"), tracked.result.contacts)
@@ -350,14 +377,6 @@ class TrackDock(QWidget):
 
 def _named(volume: Volume, state: str, layer: Any) -> Volume:
     metadata = {**volume.metadata, "state": state}
-    if not isinstance(layer, Image):
+    if not (isinstance(layer, Image) or is_phases(layer)):
         metadata["kind"] = "labels"
     return replace(volume, metadata=metadata)
-
-
-def _features(table: pd.DataFrame, state: str) -> pd.DataFrame:
-    """Rows of one state for napari's own table and its status bar."""
-    rows = table[table["state"] == state]
-    names = ["volume_change", "iou", "kept", "reason"]
-    blank = pd.DataFrame({"index": [0]})
-    return pd.concat([blank, rows[["label", *names]].rename(columns={"label": "index"})])

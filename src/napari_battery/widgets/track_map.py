@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from typing import Any
+from weakref import ref
 
 import numpy as np
 import pandas as pd
@@ -27,14 +28,16 @@ class ReasonMap:
     """A layer over the reference's labels (their data is shared, not copied)."""
 
     def __init__(self, viewer: ViewerModel) -> None:
-        self._viewer = viewer
-        self._layer: Labels | None = None
-        self._labels: Labels | None = None
+        # held weakly, as a map outlives the dock that made it
+        self._viewer = ref(viewer)
+        self._layer: Any = lambda: None
+        self._labels: Any = lambda: None
 
     @property
     def layer(self) -> Labels | None:
         """The map, while the viewer has it."""
-        return self._layer if self._layer in self._viewer.layers else None
+        viewer, layer = self._viewer(), self._layer()
+        return layer if viewer is not None and layer in viewer.layers else None
 
     def show(self, labels: Labels, reasons: pd.DataFrame, chosen: str | None, made: Any) -> None:
         """Colour every particle by the first rule that it breaks.
@@ -52,7 +55,7 @@ class ReasonMap:
         """
         colormap = _colormap(reasons, chosen)
         layer = self.layer
-        if layer is None or self._labels is not labels:
+        if layer is None or self._labels() is not labels:
             layer = self._add(labels, colormap)
         else:
             layer.colormap = colormap
@@ -71,7 +74,7 @@ class ReasonMap:
 
     def refresh(self) -> None:
         """Draw anew after the labels were edited."""
-        layer, labels = self.layer, self._labels
+        layer, labels = self.layer, self._labels()
         if layer is None or labels is None:
             return
         if layer.data is not labels.data:
@@ -81,7 +84,9 @@ class ReasonMap:
             layer.refresh()
 
     def _add(self, labels: Labels, colormap: DirectLabelColormap) -> Labels:
-        layers = self._viewer.layers
+        viewer = self._viewer()
+        assert viewer is not None  # the dock asked for it in this window
+        layers = viewer.layers
         if self.layer is not None:
             layers.remove(self.layer)
         layer = Labels(
@@ -96,7 +101,7 @@ class ReasonMap:
         layer.editable = False  # painting on it would change the labels themselves
         labels.visible = False
         layers.selection.active = layer
-        self._layer, self._labels = layer, labels
+        self._layer, self._labels = ref(layer), ref(labels)
         return layer
 
 

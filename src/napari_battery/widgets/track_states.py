@@ -9,13 +9,19 @@ from napari.viewer import ViewerModel
 from qtpy.QtCore import Qt, QTimer, Signal
 from qtpy.QtWidgets import QAbstractItemView, QHeaderView, QTreeWidget, QTreeWidgetItem
 
-from napari_battery.widgets.layers import KEY, is_map, is_overlay
+from napari_battery.widgets.layers import KEY, is_map, is_overlay, is_stage, made_from
 from napari_battery.widgets.listening import listen
+from napari_battery.widgets.track_masks import was_mask_given
 
-__all__ = ["StateList"]
+__all__ = ["StateList", "is_phases"]
 
 _ROWS_SHOWN = 5
 _STATE, _LAYER = 0, 1
+
+
+def is_phases(layer: Layer) -> bool:
+    """Whether a Labels layer holds phases, which serve as a state's mask."""
+    return bool(layer.metadata.get(KEY, {}).get("kind") == "phases")
 
 
 class StateList(QTreeWidget):
@@ -49,7 +55,8 @@ class StateList(QTreeWidget):
         header.setStretchLastSection(True)
         self.setToolTip(
             "Later states, in order: tick their layers, drag rows into order, double-click a "
-            "state to name it. By the method “overlap”, Labels layers are matched as they are"
+            "state to name it. Phases serve as the state's mask. By the method “overlap”, other "
+            "Labels layers are matched as they are"
         )
         # napari's lists have the colour of an empty box, which then cannot be seen
         self.setStyleSheet(
@@ -108,6 +115,7 @@ class StateList(QTreeWidget):
         for layer in offered:
             if layer not in known:
                 self.addTopLevelItem(self._new_row(layer))
+                self._leave_out_source(layer)
         self._layers = {id(layer): layer for layer in offered}
         self.blockSignals(False)
         shown = min(max(self.topLevelItemCount(), 2), _ROWS_SHOWN)
@@ -119,13 +127,26 @@ class StateList(QTreeWidget):
         return [
             layer
             for layer in self._viewer.layers
-            if isinstance(layer, (Image, Labels) if self._with_labels else Image)
+            if (isinstance(layer, Image) or self._may_be_state(layer))
             and layer is not self._reference
             and layer.ndim in (2, 3)
             and not getattr(layer, "rgb", False)
             and not is_overlay(layer)
             and not is_map(layer)
+            and not is_stage(layer)
         ]
+
+    def _may_be_state(self, layer: Layer) -> bool:
+        return isinstance(layer, Labels) and (self._with_labels or is_phases(layer))
+
+    def _leave_out_source(self, layer: Layer) -> None:
+        """A state is there once: of a scan and what it was filtered to, the latter is ticked."""
+        if not self._fits(layer):
+            return
+        sources = made_from(layer)
+        for i in range(self.topLevelItemCount() - 1):
+            if self._row(i).text(_LAYER) in sources:
+                self._row(i).setCheckState(_STATE, Qt.CheckState.Unchecked)
 
     def _new_row(self, layer: Layer) -> QTreeWidgetItem:
         state = str(layer.metadata.get(KEY, {}).get("state") or "")
@@ -145,14 +166,18 @@ class StateList(QTreeWidget):
 
     def _fits(self, layer: Layer) -> bool:
         reference = self._reference
-        if reference is None or not isinstance(layer, Image):
+        if reference is None or (is_phases(layer) and not was_mask_given(reference)):
             return False
-        made = reference.metadata.get(KEY, {}).get("made") or {}
-        sources = {entry.get("name") for entry in made.get("inputs", [])}
+        if not (isinstance(layer, Image) or is_phases(layer)):
+            return False
+        sources = made_from(reference)
         state = reference.metadata.get(KEY, {}).get("state")
         same_state = bool(state) and state == layer.metadata.get(KEY, {}).get("state")
         same_shape = tuple(layer.data.shape) == tuple(reference.data.shape)
-        return same_shape and layer.name not in sources and not same_state
+        here = {other.name for other in self._viewer.layers}
+        of_first = bool(({layer.name} | (made_from(layer) & here)) & sources)
+        is_first = of_first or same_state
+        return same_shape and not is_first
 
     def _row(self, i: int) -> QTreeWidgetItem:
         row = self.topLevelItem(i)
