@@ -57,6 +57,21 @@ def test_lazy_data_is_read_slab_by_slab(monkeypatch):
     assert max(rows) == 2
 
 
+def test_half_precision_counts():
+    data = np.random.default_rng(5).normal(0, 1, (20, 30)).astype(np.float16)
+    for half, single in zip(
+        grey_histogram(Volume(data)), grey_histogram(Volume(data.astype("f4"))), strict=True
+    ):
+        assert np.array_equal(half, single)
+
+
+@pytest.mark.parametrize("largest", [1e-310, 1.7e308])
+def test_ranges_beyond_floating_point_are_no_contrast(largest):
+    """Bins would be narrower, or wider, than any number: all voxels are of one."""
+    values, counts = grey_histogram(Volume(np.array([[-largest, 0, largest, 0.0]])))
+    assert (values.tolist(), counts.tolist()) == ([-largest], [4])
+
+
 def test_one_grey_level_and_none():
     values, counts = grey_histogram(Volume(np.full((3, 4), -2.5)))
     assert (values.tolist(), counts.tolist()) == ([-2.5], [12])

@@ -40,8 +40,9 @@ def count_bins(part: Any, inside: Any, low: float, per_value: float, counts: Any
     for i in range(len(part)):
         value = np.float64(part[i])
         if np.isfinite(value) and (everywhere or inside[i]):
-            # the largest value belongs to the last bin, as in numpy.histogram
-            counts[min(np.int64((value - low) * per_value), last)] += 1
+            # the largest value belongs to the last bin, as in numpy.histogram; below the first
+            # comes what is no number, where the range is beyond floating point
+            counts[min(max(np.int64((value - low) * per_value), 0), last)] += 1
 
 
 @numba.njit(cache=True, nogil=True)

@@ -51,6 +51,8 @@ def grey_histogram(image: Volume) -> tuple[NDArray[np.float64], NDArray[np.float
 
     counts = np.zeros(_LEVELS, np.int64)
     per_value = _LEVELS / (high - low) if high > low else 0.0
+    if not np.isfinite(per_value):  # no bins are as narrow as that
+        per_value = 0.0
     for part, inside in _parts(image):
         count_bins(part, inside, low, per_value, counts)
     if per_value == 0:
@@ -94,6 +96,8 @@ def _parts(image: Volume) -> Iterator[tuple[NDArray[Any], NDArray[np.bool_]]]:
     per_row = max(int(np.prod(image.shape[1:])), 1)
     step = max(_PART_VOXELS // per_row, 1)
     native = image.dtype.newbyteorder("=")
+    if native.kind == "f" and native.itemsize not in (4, 8):  # which compiled code does not know
+        native = np.dtype(np.float32 if native.itemsize < 4 else np.float64)
     for start in range(0, image.shape[0], step):
         rows = slice(start, start + step)
         part = np.asarray(image.data[rows])
