@@ -162,6 +162,15 @@ def test_samples_are_capped_and_names_are_given():
         )
 
 
+def test_a_voxel_of_each_phase_will_do():
+    """Half of the trees draw both voxels, and leave none out to be judged by."""
+    image = np.tile(np.array([10.0, 90.0], np.float32), (8, 4))
+    drawn = np.zeros(image.shape, int)
+    drawn[3, 2], drawn[3, 3] = 1, 2
+    classifier = train_classifier(Volume(image), drawn, LIGHT)
+    assert classify(Volume(image), classifier).data[drawn > 0].tolist() == [0, 1]
+
+
 def test_slices_and_volumes():
     truth, grey = textured()
     drawn = scribbled(truth)
@@ -268,9 +277,14 @@ def test_files_that_are_no_classifier(taught, tmp_path):
         ({"settings": {"unknown": 1}}, "is a broken classifier"),
         ({"accuracy": "high"}, "is a broken classifier"),
         ({"phases": None}, "is a broken classifier"),
+        ({"phases": {"pore": 0, "active": float("inf")}}, "is a broken classifier"),
+        ({"accuracy": 10**400}, "is a broken classifier"),
+        ({"voxel_size_um": [1, 0, 1]}, "its voxel size is broken"),
     ):
         save_file(arrays, path, metadata=header(**changes))
         refused(words)
+    save_file(arrays, path, metadata={"napari-battery": "[" * 100_000})
+    refused("no classifier of napari-battery")
     with pytest.raises(InputError, match=r"must end in .safetensors"):
         save_classifier(tmp_path / "c.pkl", classifier)
     with pytest.raises(InputError, match="does not exist"):

@@ -280,7 +280,8 @@ def _accuracy(
     for tree, used in zip(forest.estimators_, forest.estimators_samples_, strict=True):
         out = np.ones(len(values), bool)
         out[used] = False
-        votes[out] += tree.predict_proba(values[out])
+        if out.any():
+            votes[out] += tree.predict_proba(values[out])
     seen = votes.any(axis=1)
     right = votes.argmax(axis=1) == truth
     shares = [right[seen & (truth == k)] for k in range(len(counts))]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 import os
 from pathlib import Path
 from typing import Any
@@ -89,7 +90,7 @@ def load_classifier(path: str | os.PathLike[str]) -> PixelClassifier:
         raise InputError(f"{path} is a broken classifier: it lacks its trees. Train it again.")
     try:
         return _made_of(path, header, arrays)
-    except (KeyError, TypeError, ValueError, AttributeError) as error:
+    except (KeyError, TypeError, ValueError, AttributeError, OverflowError) as error:
         # InputError and pydantic's errors are ValueErrors
         if isinstance(error, InputError) and not isinstance(error, ValidationError):
             raise InputError(f"{path}: {error}") from None
@@ -99,7 +100,7 @@ def load_classifier(path: str | os.PathLike[str]) -> PixelClassifier:
 def _header(path: Path, text: str | None) -> dict[str, Any]:
     try:
         header = json.loads(text or "")
-    except ValueError:
+    except (ValueError, RecursionError):
         header = None
     kind = header.get("format") if isinstance(header, dict) else None
     if kind != FORMAT:
@@ -121,6 +122,8 @@ def _made_of(path: Path, header: dict[str, Any], arrays: dict[str, Any]) -> Pixe
     if len(codes) < 2 or sorted(set(codes)) != codes or not 0 <= codes[0] <= codes[-1] < 255:
         raise InputError("its phases are broken; train it again.")
     size = header["voxel_size_um"]
+    if size is not None and not all(0 < edge < math.inf for edge in size):
+        raise InputError("its voxel size is broken; train it again.")
     accuracy = header["accuracy"]
     return PixelClassifier(
         settings=settings,
