@@ -33,6 +33,15 @@ def test_holes_and_islands_agree_with_scipy(seed, shape, density):
         assert np.array_equal(remove_islands(mask, least), wanted)
 
 
+def test_a_minimum_in_um_means_whole_voxels():
+    mask = np.zeros((6, 7, 8), bool)
+    mask[1:4, 1:4, 1:4] = True
+    edge = 0.51
+    least = 27 * edge**3 / float(np.prod([edge] * 3))
+    assert least > 27
+    assert np.array_equal(remove_islands(mask, least), mask)
+
+
 def test_winding_islands_are_one():
     """A spiral and a comb: runs that join only after many rows."""
     comb = np.zeros((40, 60), bool)

@@ -67,7 +67,8 @@ def remove_islands(
         return mask.copy()
     sizes, _, paint = _islands(mask, True, "Removing islands", progress)
     kept = mask.copy()
-    paint(kept, sizes < minimum_voxels)
+    # µm³ over a voxel's volume may come out a last bit above the whole number that was meant
+    paint(kept, sizes < minimum_voxels * (1 - 1e-9))
     return kept
 
 
