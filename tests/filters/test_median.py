@@ -7,6 +7,7 @@ from hypothesis import strategies as st
 from scipy import ndimage
 
 from napari_battery.filters import MedianSettings, filter_image
+from napari_battery.filters.median import box_median
 from napari_battery.volume import Volume
 
 
@@ -43,6 +44,13 @@ def test_missing_voxels_are_left_out(seed, share):
     expected = np.nanmedian(boxes.reshape(*data.shape, 27)[there], axis=1)
     np.testing.assert_array_equal(found[there], expected)
     assert np.isnan(found[~there]).all()
+
+
+def test_boxes_of_more_voxels_than_16_bits_count():
+    grey = np.random.default_rng(0).integers(0, 255, (258, 259)).astype(np.float32)
+    found = box_median(grey, (128, 128), np.dtype(np.uint8))
+    wanted = [[np.median(grey[y : y + 257, x : x + 257]) for x in range(3)] for y in range(2)]
+    assert found.tolist() == wanted
 
 
 def test_box_of_long_voxels():

@@ -109,7 +109,7 @@ def _ranked(
     from napari_battery.filters._kernels_median import select_rank
 
     inner = tuple(slice(r, n - r) for r, n in zip(reach, levels.shape, strict=True))
-    counts = np.uint8 if math.prod(2 * r + 1 for r in reach) < 256 else np.uint16
+    counts = np.min_scalar_type(math.prod(2 * r + 1 for r in reach))
     ranks = np.zeros(levels.shape, counts)
     ranks[inner] = rank
     found = np.empty_like(levels)
