@@ -9,10 +9,12 @@ from napari.components import ViewerModel
 from numpy.typing import NDArray
 from pytestqt.qtbot import QtBot
 from qtpy.QtCore import Qt
+from qtpy.QtWidgets import QScrollArea
 
 from napari_battery.labelling import LabelSettings, as_published, label_particles
 from napari_battery.volume import Volume
 from napari_battery.widgets.layers import KEY, add_volume, is_map
+from napari_battery.widgets.section import Section
 from napari_battery.widgets.track_dock import TrackDock
 from napari_battery.widgets.track_masks import recorded_settings
 from napari_battery.widgets.track_series import LAST
@@ -213,7 +215,8 @@ def test_it_says_what_is_missing(qtbot):
     viewer.add_labels(np.ones(SHAPE, np.int32))
     assert "later states" in dock.missing.text()
     viewer.add_image(spheres(), name="later")
-    qtbot.waitUntil(lambda: not dock.missing.text())
+    qtbot.waitUntil(lambda: "later states" not in dock.missing.text())
+    assert "does not tell how it was labelled" in dock.missing.text()
     assert dock.runner.run_button.isEnabled()
 
 
@@ -307,3 +310,19 @@ def test_a_tracked_series_lets_its_viewer_and_voxels_go(viewer, qtbot):
     assert not held
     viewer.layers.clear()
     assert series.map.layer is None
+
+
+def test_it_fits_a_narrow_dock_and_hides_limits_of_rules_that_are_off(viewer, qtbot):
+    dock = TrackDock(viewer)
+    qtbot.addWidget(dock)
+    dock.resize(320, 700)
+    dock.show()
+    for section in dock.findChildren(Section):
+        section.heading.setChecked(True)
+    qtbot.wait(50)
+    scroll = dock.findChild(QScrollArea)
+    assert scroll.widget().minimumSizeHint().width() <= scroll.viewport().width()
+    limit = dock.rules.rows["volume_limit"]
+    assert limit.isVisible()
+    dock.rules.rows["volume"].set_value(False)
+    assert not limit.isVisible()

@@ -31,6 +31,7 @@ from napari_battery.widgets.edit_modes import RedrawMode, SplitMode
 from napari_battery.widgets.edit_panel import KEYS, EditPanel
 from napari_battery.widgets.edit_places import Places
 from napari_battery.widgets.edit_target import is_of_particles, labels_meant, let_go
+from napari_battery.widgets.highlight import warm_up
 from napari_battery.widgets.layers import volume_from_layer
 from napari_battery.widgets.listening import listen
 from napari_battery.widgets.notice import Notice
@@ -165,7 +166,12 @@ class EditDock(QWidget):
             else:
                 self._find_places()
 
-        self._latest.ask(lambda progress: Places(volume, progress), found)
+        def find(progress: Progress) -> Places:
+            places = Places(volume, progress)
+            warm_up(volume.dtype)  # in this thread, so that the first pick does not wait
+            return places
+
+        self._latest.ask(find, found)
 
     def _not_found(self, error: BaseException) -> None:
         if not isinstance(error, InputError):

@@ -34,6 +34,7 @@ from napari_battery.volume import Volume
 from napari_battery.widgets.choosers import LayerChooser
 from napari_battery.widgets.closing import delete_when_closed
 from napari_battery.widgets.forms import SettingsForm
+from napari_battery.widgets.highlight import warm_up
 from napari_battery.widgets.layers import add_volume, is_overlay, volume_from_layer
 from napari_battery.widgets.listening import listen
 from napari_battery.widgets.notice import Notice
@@ -84,6 +85,11 @@ class TrackDock(QWidget):
         self.form = SettingsForm(PropagateSettings)
         self.preset = QComboBox()
         self.preset.addItems([*_PRESETS, _OWN])
+        for combo in (self.masks, self.preset):  # their texts must not widen a narrow dock
+            combo.setSizeAdjustPolicy(
+                QComboBox.SizeAdjustPolicy.AdjustToMinimumContentsLengthWithIcon
+            )
+            combo.setMinimumContentsLength(8)
         self.preset.setToolTip(
             "Recommended: ours. As published: missing, border, neighbours of missing ones. "
             "Each rule is a switch below"
@@ -201,16 +207,17 @@ class TrackDock(QWidget):
             threshold = f"by {settings.threshold} in each state"
         else:
             threshold = f"{threshold:g} in each state"
-        text = f"{where} Threshold {threshold}, {settings.particles}."
-        if all(is_phases(layer) for _, layer in self.states.states):
-            text = "The active phase of each state is its mask." if self.states.states else ""
-        self.masks_note.say(text, "warning" if where else "plain")
+        text = f"Threshold {threshold}, {settings.particles}."
+        if self.states.states and all(is_phases(layer) for _, layer in self.states.states):
+            text, where = "The active phase of each state is its mask.", ""
+        self.masks_note.say(text)
         missing = ""
         if reference is None:
             missing = "Open or make a Labels layer of the first state first."
         elif not self.states.states:
             missing = "Open and tick the images of later states."
-        self.missing.say(missing)
+        # its place is in a section that may be folded
+        self.missing.say(missing or where, "plain" if missing or not where else "warning")
         self.runner.run_button.setEnabled(not missing and not self.runner.busy)
 
     def _label_settings(self) -> tuple[LabelSettings, str]:
@@ -222,7 +229,8 @@ class TrackDock(QWidget):
             text = f"“{reference.name}” was labelled from a mask or phases; tick phases of each "
             text += "state, or its grey levels are thresholded."
             return recorded, text if was_mask_given(reference) else ""
-        text = f"“{reference.name}” does not tell how it was made; those of Label particles serve."
+        text = f"“{reference.name}” does not tell how it was labelled: the masks of later states "
+        text += "are made with the settings of Label particles."
         return dock_settings(), text
 
     def _method_changed(self) -> None:
@@ -237,6 +245,9 @@ class TrackDock(QWidget):
 
     def _show_preset(self) -> None:
         rules = self.rules.value()
+        for name in self.rules.rows:
+            if name.endswith("_limit"):
+                self.rules.show_field(name, getattr(rules, name.removesuffix("_limit")))
         name = next((name for name, preset in _PRESETS.items() if preset == rules), _OWN)
         self.preset.setCurrentText(name)
 
@@ -269,9 +280,11 @@ class TrackDock(QWidget):
         def step(progress: Progress) -> Propagation:
             from napari_battery.labelling import propagate_labels
 
-            return propagate_labels(
+            result = propagate_labels(
                 first, images, settings, label_settings, progress, rules, out or None
             )
+            warm_up(first.dtype)  # in this thread, so that the map does not wait
+            return result
 
         def done(result: Propagation) -> None:
             self._tracked(result, reference, tracked_state, [layer for _, layer in states])
