@@ -1,0 +1,234 @@
+"""Bring a moving image onto a fixed one."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import partial
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from napari_battery.errors import InputError
+from napari_battery.progress import SILENT, Progress
+from napari_battery.registration.gauss_newton import Trial, refine, samples_in_overlap
+from napari_battery.registration.pyramid import Level, pyramid
+from napari_battery.registration.quality import assess
+from napari_battery.registration.search import search
+from napari_battery.registration.settings import RegisterSettings
+from napari_battery.registration.transform import (
+    KINDS,
+    Transform,
+    common_world,
+    kind_of,
+    transform_between,
+)
+from napari_battery.volume import Volume
+
+__all__ = ["Registration", "Step", "register"]
+
+Array = NDArray[np.floating[Any]]
+
+_SMALL_VOXELS = 160**3
+"""Up to this size the finest resolution is that of the image itself."""
+
+
+@dataclass(frozen=True, eq=False)
+class Step:
+    """One step of an alignment, as a window shows it while it runs.
+
+    Parameters
+    ----------
+    level, levels : int
+        Which resolution, 1 the coarsest, of how many.
+    spacing : float
+        Its voxel edge in world units.
+    iteration : int
+        Within the resolution; 0 is where it starts.
+    metric : float
+        Correlation, or mutual information in nats.
+    matrix : (ndim + 1, ndim + 1) array
+        "moving_to_fixed" so far.
+    """
+
+    level: int
+    levels: int
+    spacing: float
+    iteration: int
+    metric: float
+    matrix: Array
+
+
+@dataclass(frozen=True, eq=False)
+class Registration:
+    """An alignment and what speaks for it.
+
+    Parameters
+    ----------
+    transform : Transform
+        From the moving image's world to the fixed one's; carries `quality`.
+    history : list of Step
+        Every step, from coarse to fine.
+    quality : dict
+        See `napari_battery.registration.quality.assess`.
+    notes : list of str
+        What was assumed or done that the person should know.
+    """
+
+    transform: Transform
+    history: list[Step]
+    quality: dict[str, Any]
+    notes: list[str]
+
+
+def register(
+    fixed: Volume,
+    moving: Volume,
+    settings: RegisterSettings | None = None,
+    progress: Progress = SILENT,
+    start: Transform | None = None,
+    fixed_mask: Any | None = None,
+    moving_mask: Any | None = None,
+    watch: Callable[[Step], None] | None = None,
+) -> Registration:
+    """Find the transform that brings a moving image onto a fixed one.
+
+    Neither image is changed or resampled. Each is read once, block by block, and kept at the
+    finest resolution compared.
+
+    Parameters
+    ----------
+    fixed, moving : Volume
+        2-D or 3-D, of any voxel sizes, fields of view and orientations. What is not finite or
+        outside a region does not count.
+    settings : RegisterSettings, optional
+        How; the defaults where not given.
+    progress : Progress
+        Advanced per block read and per step.
+    start : Transform, optional
+        Where to start if ``settings.start`` is "transform".
+    fixed_mask, moving_mask : boolean array, optional
+        What counts; of the shape of the image.
+    watch : callable, optional
+        Called with every `Step`, from the calling thread.
+
+    Returns
+    -------
+    Registration
+
+    Raises
+    ------
+    InputError
+        If both are the same data, one is 2-D and the other 3-D, only one voxel size is known,
+        an image is constant or empty, the images do not overlap, or a start is missing.
+    Cancelled
+        Once `progress` says so; nothing was changed.
+    """
+    settings = settings or RegisterSettings()
+    world = common_world(fixed, moving)
+    if fixed is moving or fixed.data is moving.data:
+        raise InputError(
+            f"“{fixed.name}” and “{moving.name}” are the same data; choose two different images."
+        )
+    backward = _given_start(fixed, settings, start)
+    notes = [
+        f"The voxel size of “{v.name}” is {v.voxel_size_source}: lengths rest on it."
+        for v in (fixed, moving)
+        if v.is_assumed
+    ]
+    if world.unit == "voxel":
+        notes.append("Both voxel sizes are unknown: lengths are in voxels, taken as equal.")
+    spacings = _spacings(fixed, moving, settings)
+    fixed_levels = pyramid(fixed, spacings, fixed_mask, progress)
+    moving_levels = pyramid(moving, spacings, moving_mask, progress)
+    before = np.eye(4) if backward is None else backward
+    if settings.start == "nothing":
+        trial, height = search(fixed_levels[-1], moving_levels[-1], settings, progress)
+        backward = trial.matrix
+    else:
+        height = None
+    assert backward is not None
+    history: list[Step] = []
+
+    def see(level: int, iteration: int, trial: Trial) -> None:
+        step = Step(
+            level, len(spacings), spacings[len(spacings) - level], iteration, trial.metric,
+            _forward(trial.matrix, fixed.ndim),
+        )  # fmt: skip
+        history.append(step)
+        if watch is not None:
+            watch(step)
+
+    if settings.engine == "SimpleITK":
+        from napari_battery.registration.itk_engine import refine_with_itk as run
+    else:
+        run = _refined
+    backward = run(fixed_levels, moving_levels, backward, settings, progress, see)
+    kind = max(settings.kind, kind_of(_forward(backward, fixed.ndim)), key=KINDS.index)
+    quality = assess(
+        fixed_levels[0], moving_levels[0], before, backward, world.unit, settings, progress
+    )
+    if height is not None:
+        quality["start_height"] = height
+    transform = transform_between(fixed, moving, _forward(backward, fixed.ndim), kind, quality)
+    return Registration(transform, history, quality, notes)
+
+
+def _given_start(
+    fixed: Volume, settings: RegisterSettings, start: Transform | None
+) -> Array | None:
+    """The map from the fixed world to the moving one to start from, or None to search."""
+    if settings.start == "transform":
+        if start is None:
+            raise InputError("No transform was given to start from; load one, or start otherwise.")
+        if start.ndim != fixed.ndim:
+            raise InputError(
+                f"The transform to start from has {start.ndim} axes, “{fixed.name}” {fixed.ndim}."
+            )
+        whole = np.eye(4)
+        whole[3 - fixed.ndim :, 3 - fixed.ndim :] = start.matrix
+        return np.asarray(np.linalg.inv(whole))
+    return np.eye(4) if settings.start == "current" else None
+
+
+def _forward(backward: Array, ndim: int) -> Array:
+    return np.asarray(np.linalg.inv(backward)[3 - ndim :, 3 - ndim :])
+
+
+def _spacings(fixed: Volume, moving: Volume, settings: RegisterSettings) -> list[float]:
+    """Spacings of the resolutions, from fine to coarse."""
+    edges = [max(v.voxel_size_um or (1.0,)) for v in (fixed, moving)]
+    voxels = max(float(np.prod(v.shape)) for v in (fixed, moving))
+    finest = settings.finest or (1 if voxels <= _SMALL_VOXELS or fixed.ndim == 2 else 2)
+    return [max(edges) * finest * 2**i for i in range(settings.levels)]
+
+
+def _refined(
+    fixed: list[Level],
+    moving: list[Level],
+    backward: Array,
+    settings: RegisterSettings,
+    progress: Progress,
+    see: Callable[[int, int, Trial], None],
+) -> Array:
+    """Refine in every resolution, from coarse to fine, with our own steps."""
+    rng = np.random.default_rng(settings.seed)
+    for number, (still, other) in enumerate(
+        zip(reversed(fixed), reversed(moving), strict=True), start=1
+    ):
+        progress.begin(settings.iterations, f"Aligning, resolution {number} of {len(fixed)}")
+        samples = samples_in_overlap(still, other, backward, settings.samples, rng)
+        if len(samples) < 20:
+            raise InputError(
+                "The images do not overlap where the alignment starts. Start from nothing, or "
+                "move one of them onto the other first."
+            )
+        # a hundredth of a voxel in between; the finest to where rounding begins to matter
+        tolerance = float(still.spacing.max()) * (1e-4 if number == len(fixed) else 1e-2)
+        trial = refine(
+            samples, other, backward, settings.kind, settings.metric, settings.iterations,
+            tolerance, progress, partial(see, number),
+        )  # fmt: skip
+        backward = trial.matrix
+    return backward
