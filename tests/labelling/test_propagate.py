@@ -6,13 +6,15 @@ import numpy as np
 import pytest
 
 from napari_battery.errors import InputError
+from napari_battery.files import fingerprint
+from napari_battery.io import read_volume
 from napari_battery.labelling import (
     LabelSettings,
     PropagateSettings,
     label_particles,
     propagate_labels,
 )
-from napari_battery.progress import CallbackProgress, Cancelled
+from napari_battery.progress import SILENT, CallbackProgress, Cancelled
 from napari_battery.tables import PARTICLES_BY_STATE
 from napari_battery.volume import Volume
 
@@ -295,21 +297,35 @@ def test_states_are_taken_one_at_a_time_and_written(reference, tmp_path):
     assert len(alive) == 3
 
 
-def test_cancel_leaves_no_file(reference, tmp_path):
-    files = [tmp_path / "0.tif", tmp_path / "1.tif"]
+@pytest.mark.parametrize("ending", [".tif", ".ome.zarr"])
+def test_files_change_together_or_not_at_all(reference, tmp_path, ending):
+    files = [tmp_path / f"{k}{ending}" for k in range(2)]
 
     def report(done, total, what):
         if what.startswith("s1: growing"):
             raise Cancelled
 
+    def propagated(shift, progress=SILENT):
+        images = [scan((0, shift, 0), state=f"s{k}") for k in range(2)]
+        return propagate_labels(reference, images, progress=progress, out=files)
+
     with pytest.raises(Cancelled):
-        propagate_labels(
-            reference,
-            [scan(state="s0"), scan(state="s1")],
-            progress=CallbackProgress(report),
-            out=files,
-        )
+        propagated(1, CallbackProgress(report))
     assert list(tmp_path.iterdir()) == []
+    first = propagated(1)
+    assert at(first.labels[0], (0, 1, 0)) == at(reference)
+    there = {path: fingerprint(path) for path in tmp_path.iterdir()}
+    beside = {path.with_name(f"{path.name}.provenance.json") for path in files}
+    assert set(there) == {*files, *beside}
+    with pytest.raises(Cancelled):
+        propagated(2, CallbackProgress(report))
+    assert {path: fingerprint(path) for path in tmp_path.iterdir()} == there
+    propagated(2)
+    for path in files:
+        volume = read_volume(path)
+        assert at(volume, (0, 2, 0)) == at(reference)
+        assert volume.metadata["made"]["step"] == "propagate"
+    assert set(tmp_path.iterdir()) == set(there)
 
 
 def test_more_labels_than_16_bits_hold():

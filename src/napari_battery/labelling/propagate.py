@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
+from contextlib import ExitStack
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pandas as pd
 
 from napari_battery.errors import InputError
+from napari_battery.files import atomic_path, write_json
 from napari_battery.labelling._tracking import Runs, check_labels, find_runs
 from napari_battery.labelling.consistency import ConsistencySettings, check_consistency
 from napari_battery.labelling.contacts import contacts_of_runs
@@ -99,7 +102,8 @@ def propagate_labels(
         For the table's ``kept`` and ``reason``; `check_consistency` tries others later.
     out : sequence of Path, optional
         Files to write each state's labels to, one per image; the result's labels then lie
-        on the disk, and memory holds one state at a time.
+        on the disk, and memory holds one state at a time. What stands there is replaced once
+        all states are done, and stays otherwise.
 
     Returns
     -------
@@ -130,8 +134,7 @@ def propagate_labels(
     labels: list[Volume] = []
     notes: list[str] = []
     inputs = []
-    written: list[Path] = []
-    try:
+    with ExitStack() as held:  # files take their places together, once all are whole
         for image in images:  # (enumerate would hold on to the last one)
             states.append(_unused(_state_name(image), states))
             here = _Named(progress, states[-1])
@@ -144,16 +147,13 @@ def propagate_labels(
             state = _as_volume(reference, image, states[-1], result, made)
             inputs.append(made["inputs"][1])
             if out is not None:
-                state = _on_disk(state, out[len(labels)], here)
-                written.append(out[len(labels)])
+                state = _on_disk(state, held.enter_context(atomic_path(out[len(labels)])), here)
             labels.append(state)
             del result, state, image
-    except BaseException:
-        for path in written:
-            _remove(path)
-        raise
-    if not labels:
-        raise InputError("There is no later state: give one image at least.")
+        if not labels:
+            raise InputError("There is no later state: give one image at least.")
+    if out is not None:
+        labels = [_in_place(state, path) for state, path in zip(labels, out, strict=True)]
     touching = pd.concat(contacts, ignore_index=True)
     table = check_consistency(pd.concat(tables, ignore_index=True), rules, touching)
     made = provenance("propagate", settings, [reference], notes)
@@ -196,19 +196,18 @@ def _as_volume(
     return labels
 
 
-def _on_disk(state: Volume, path: Path, progress: Progress) -> Volume:
-    """The same over a file."""
+def _on_disk(state: Volume, temporary: Path, progress: Progress) -> Volume:
+    """Write a state to a file that is not in its place yet; the result holds no voxels."""
     from napari_battery.io import write_volume
 
-    written = write_volume(path, state, state.metadata["made"], progress)
-    return replace(written, name=state.name, metadata=state.metadata)
+    write_volume(temporary, state, None, progress)
+    return replace(state, data=np.empty((0,) * state.ndim, state.dtype))
 
 
-def _remove(path: Path) -> None:
-    import shutil
+def _in_place(state: Volume, path: Path) -> Volume:
+    """A state over its file, with its provenance beside it."""
+    from napari_battery.io import read_volume
+    from napari_battery.io.write import provenance_path
 
-    if path.is_dir():
-        shutil.rmtree(path, ignore_errors=True)
-    else:
-        path.unlink(missing_ok=True)
-    path.with_name(path.name + ".provenance.json").unlink(missing_ok=True)
+    write_json(provenance_path(path), state.metadata["made"])
+    return replace(read_volume(path), name=state.name, metadata=state.metadata)
