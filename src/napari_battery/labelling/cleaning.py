@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from napari_battery.labelling.depth import squared_distance
 from napari_battery.progress import SILENT, Progress
 
-__all__ = ["closing", "fill_holes", "opening", "remove_islands"]
+__all__ = ["closing", "farther", "fill_holes", "opening", "remove_islands"]
 
 
 def fill_holes(
@@ -100,9 +100,9 @@ def opening(
     """
     if radius <= 0:
         return mask.copy()
-    centres = _farther(mask, radius, spacing, progress)
+    centres = farther(mask, radius, spacing, progress)
     np.logical_not(centres, out=centres)
-    reached = _farther(centres, radius, spacing, progress)
+    reached = farther(centres, radius, spacing, progress)
     return np.logical_not(reached, out=reached)
 
 
@@ -180,13 +180,19 @@ def _islands(
     return sizes, open_ended, paint
 
 
-def _farther(
+def farther(
     mask: NDArray[np.bool_],
     radius: float,
-    spacing: tuple[float, ...] | None,
-    progress: Progress,
+    spacing: tuple[float, ...] | None = None,
+    progress: Progress = SILENT,
 ) -> NDArray[np.bool_]:
-    """Voxels of the mask whose distance to the background is above the radius."""
+    """Find the voxels of a mask whose distance to the background is above a radius.
+
+    Parameters
+    ----------
+    mask, radius, spacing, progress
+        As in `opening`; what lies beyond the faces is no background.
+    """
     squared = squared_distance(mask, spacing, progress)
     # sums of squares of decimal edges differ in their last bits from the radius squared
     farther: NDArray[np.bool_] = squared > np.float32(radius**2 * (1 + 1e-6))

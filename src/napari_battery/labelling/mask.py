@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 
 from napari_battery.errors import InputError
 from napari_battery.labelling.depth import smoothed_distance
+from napari_battery.labelling.phases_settings import PhaseSettings
 from napari_battery.labelling.settings import LabelSettings
 from napari_battery.labelling.thresholds import threshold_levels
 from napari_battery.lengths import in_voxels, spacing_voxels
@@ -108,7 +109,7 @@ def foreground_mask(
 
 def clean_mask(
     mask: NDArray[np.bool_],
-    settings: LabelSettings = LabelSettings(),  # noqa: B008
+    settings: LabelSettings | PhaseSettings = LabelSettings(),  # noqa: B008
     region: NDArray[np.bool_] | None = None,
     spacing: tuple[float, ...] | None = None,
     progress: Progress = SILENT,
@@ -119,7 +120,7 @@ def clean_mask(
     ----------
     mask : bool array
         From `foreground_mask`; not changed.
-    settings : LabelSettings
+    settings : LabelSettings or PhaseSettings
         Lengths in voxels; uses `closing_radius`, `fill_holes`, `opening_radius` and
         `minimum_volume`.
     region : bool array, optional

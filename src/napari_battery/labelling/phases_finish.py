@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from napari_battery.errors import InputError
-from napari_battery.labelling.cleaning import closing, fill_holes, opening, remove_islands
+from napari_battery.labelling.mask import clean_mask
 from napari_battery.labelling.phases_settings import PhaseSettings
 from napari_battery.lengths import spacing_voxels
 from napari_battery.progress import SILENT, Progress
@@ -34,7 +33,7 @@ def finished(phases: Volume, settings: PhaseSettings, progress: Progress = SILEN
     settings : PhaseSettings
         Lengths in voxels.
     progress : Progress
-        Advanced per operation.
+        Advanced per plane; cancels in between.
 
     Returns
     -------
@@ -74,10 +73,9 @@ def _cleans(settings: PhaseSettings) -> bool:
 
 def _hanging_on(codes: NDArray[np.uint8]) -> NDArray[np.uint8]:
     """1 in each piece (joined by faces) of codes above 0 that holds a 2."""
-    import cc3d
+    from scipy import ndimage
 
-    faces = 6 if codes.ndim == 3 else 4
-    pieces, n = cc3d.connected_components(codes > 0, connectivity=faces, return_N=True)
+    pieces, n = ndimage.label(codes > 0)
     keep = np.zeros(n + 1, np.uint8)
     keep[pieces[codes == 2]] = 1
     kept = np.empty_like(codes)
@@ -97,22 +95,8 @@ def _clean(
     """Close, fill, open and take off islands of the active material, in place."""
     from napari_battery.labelling._hand_over import hand_over
 
-    progress.begin(5, "Cleaning the active material")
-    mask: NDArray[Any] = codes == active
-    if settings.closing_radius > 0:
-        mask = closing(mask, settings.closing_radius, spacing)
-        if region is not None:
-            mask &= region
-    progress.advance()
-    if settings.fill_holes:
-        mask = fill_holes(mask, region)
-    progress.advance()
-    if settings.opening_radius > 0:
-        mask = opening(mask, settings.opening_radius, spacing)
-    progress.advance()
-    if settings.minimum_volume > 1:
-        mask = remove_islands(mask, settings.minimum_volume)
-    progress.advance()
+    mask = clean_mask(codes == active, settings, region, spacing, progress)
+    progress.begin(1, "Giving away what was taken off")
     lost = np.flatnonzero((codes == active) & ~mask)
     codes[mask] = active
     outside = np.zeros((0,) * codes.ndim, bool) if region is None else ~region

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from napari_battery.labelling.random_field import NOWHERE
+from napari_battery.labelling.cleaning import farther
 
 __all__ = ["shell_margin", "without_shell"]
 
@@ -47,12 +47,9 @@ def without_shell(
     is_active_last : bool
         Whether class 2, not 0, is the active material.
     """
-    import edt
-
     binder = classes == 1
     active = classes == (2 if is_active_last else 0)
-    deep = binder & (edt.edt(~active, anisotropy=spacing) > thickness)
-    kept = edt.edt(~deep, anisotropy=spacing) <= thickness
-    shell = binder & ~kept & (classes != NOWHERE)
+    deep = binder & farther(~active, thickness, spacing)
+    shell = binder & farther(~deep, thickness, spacing)
     middle = (means[0] + means[2]) / 2
     classes[shell] = np.where(smoothed[shell] > middle, 2, 0)
