@@ -42,12 +42,12 @@ def write_transform(path: str | os.PathLike[str], transform: Transform) -> None:
     if suffix == ".json":
         write_json(path, _to_json(transform))
         return
-    import SimpleITK as sitk
+    import SimpleITK
 
     itk = to_itk(transform)
     with atomic_path(path) as temporary:
         try:
-            sitk.WriteTransform(itk, str(temporary))
+            SimpleITK.WriteTransform(itk, str(temporary))
         except RuntimeError as error:
             raise InputError(f"Cannot write {path}: {_first_line(error)}") from None
 
@@ -101,7 +101,7 @@ def to_itk(transform: Transform) -> Any:
     InputError
         If it is in voxels.
     """
-    import SimpleITK as sitk
+    import SimpleITK
 
     if transform.unit != "um":
         raise InputError(
@@ -113,17 +113,17 @@ def to_itk(transform: Transform) -> Any:
     offset = [float(v) for v in inverse[:-1, -1][::-1]]
     flat = transform.ndim == 2
     if transform.kind == "translation":
-        return sitk.TranslationTransform(transform.ndim, offset)
+        return SimpleITK.TranslationTransform(transform.ndim, offset)
     if transform.kind == "rigid":
-        itk: Any = sitk.Euler2DTransform() if flat else sitk.Euler3DTransform()
+        itk: Any = SimpleITK.Euler2DTransform() if flat else SimpleITK.Euler3DTransform()
         # ITK refuses a matrix that is a rounding error off a rotation
         itk.SetMatrix(_nearest_rotation(linear).ravel().tolist())
     elif transform.kind == "similarity":
-        itk = sitk.Similarity2DTransform() if flat else sitk.Similarity3DTransform()
+        itk = SimpleITK.Similarity2DTransform() if flat else SimpleITK.Similarity3DTransform()
         scale = float(np.linalg.det(linear)) ** (1 / transform.ndim)
         itk.SetMatrix((scale * _nearest_rotation(linear / scale)).ravel().tolist())
     else:
-        itk = sitk.AffineTransform(transform.ndim)
+        itk = SimpleITK.AffineTransform(transform.ndim)
         itk.SetMatrix(linear.ravel().tolist())
     itk.SetTranslation(offset)
     return itk
@@ -209,9 +209,9 @@ def _read_json(path: Path) -> Transform:
     quality = content.get("quality") or {}
     if not isinstance(quality, dict):
         raise InputError(f"“quality” in {path} is no object with figures.")
-    sizes = [_size(path, content, f"{which}_voxel_size_um") for which in ("fixed", "moving")]
+    fixed, moving = (_size(path, content, f"{w}_voxel_size_um") for w in ("fixed", "moving"))
     try:
-        return Transform(matrix, content["kind"], *sizes, quality, content["unit"])
+        return Transform(matrix, content["kind"], fixed, moving, quality, content["unit"])
     except InputError as error:
         raise InputError(f"{path}: {error}") from None
 
@@ -228,10 +228,10 @@ def _size(path: Path, content: dict[str, Any], key: str) -> tuple[float, ...] | 
 
 
 def _read_itk(path: Path) -> Transform:
-    import SimpleITK as sitk
+    import SimpleITK
 
     try:
-        itk = sitk.ReadTransform(str(path))
+        itk = SimpleITK.ReadTransform(str(path))
     except RuntimeError as error:
         raise InputError(f"{path} is no ITK transform: {_first_line(error)}") from None
     try:
