@@ -16,7 +16,7 @@ _MARK_PX = (5.0, 6.0, 6.0)
 """Distance from the line, length and half height of the two arrow heads."""
 
 
-def placement(layer: Any, start: tuple[int, ...]) -> dict[str, Any]:
+def placement(layer: Any, start: tuple[float, ...]) -> dict[str, Any]:
     """Arguments that put another layer on this one's grid, its first voxel at `start`."""
     linear = Affine(scale=layer.scale, rotate=layer.rotate, shear=layer.shear).linear_matrix
     return {
