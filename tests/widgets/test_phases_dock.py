@@ -410,3 +410,12 @@ def test_a_closed_dock_leaves_nothing_and_lets_its_image_go(
         return all(reference() is None for reference in kept)
 
     qtbot.waitUntil(freed)
+
+
+def test_what_a_run_said_goes_with_its_image(
+    viewer: ViewerModel, stack: Any, dock: PhasesDock, qtbot: QtBot
+) -> None:
+    segment(dock, qtbot)
+    assert "active" in dock.runner.message.text()
+    dock.image.choose(viewer.add_image(DATA[:, :20], name="another"))
+    assert dock.runner.message.text() == ""

@@ -213,9 +213,9 @@ def test_it_says_what_is_missing(qtbot):
     qtbot.addWidget(dock)
     assert "Labels layer" in dock.missing.text()
     viewer.add_labels(np.ones(SHAPE, np.int32))
-    assert "later states" in dock.missing.text()
+    assert "Open and tick" in dock.missing.text()
     viewer.add_image(spheres(), name="later")
-    qtbot.waitUntil(lambda: "later states" not in dock.missing.text())
+    qtbot.waitUntil(lambda: "Open and tick" not in dock.missing.text())
     assert "does not tell how it was labelled" in dock.missing.text()
     assert dock.runner.run_button.isEnabled()
 

@@ -61,7 +61,7 @@ class PhasesDock(QWidget):
         self._made: Any = None
         self._lay_out()
 
-        self.image.layer_changed.connect(self.fit_lengths)
+        self.image.layer_changed.connect(self._image_changed)
         self.look.looked.connect(self.fit_lengths)
         self.form.changed.connect(self._method_changed)
         self.classifier.classifier_changed.connect(
@@ -99,6 +99,13 @@ class PhasesDock(QWidget):
         column.addStretch(1)
         fill_scrolling(self, content)
         self.setMinimumWidth(300)
+
+    def _image_changed(self) -> None:
+        """What the last run said is of another image."""
+        if not self.runner.busy:
+            self.runner.say("")
+            self.next_button.hide()
+        self.fit_lengths()
 
     def fit_lengths(self) -> None:
         """Convert lengths by the voxel size that the chosen image now has."""
