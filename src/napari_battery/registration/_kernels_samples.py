@@ -8,7 +8,7 @@ from typing import Any
 import numba
 import numpy as np
 
-__all__ = ["COLUMNS", "gradients_at", "normal_equations", "sample"]
+__all__ = ["COLUMNS", "gradients_at", "moments", "normal_equations", "sample"]
 
 COLUMNS = 14
 """Columns of a step: 3 of shift, 9 of a linear map, gain, offset."""
@@ -158,3 +158,37 @@ def normal_equations(
     for a in range(COLUMNS):
         for b in range(a):
             matrix[a, b] = matrix[b, a]
+
+
+@numba.njit(cache=True, nogil=True)
+def moments(first: Any, second: Any) -> tuple[int, float, float, float, float, float]:
+    """Count, means, variances and covariance (sums of squares) of pairs without NaN.
+
+    Parameters
+    ----------
+    first, second : (n,) float64 arrays
+        Pairs; where the second is NaN, a pair does not count.
+
+    Returns
+    -------
+    tuple
+        ``n, mean 1, mean 2, Σ(1 − mean)², Σ(2 − mean)², Σ(1 − mean)(2 − mean)``.
+    """
+    n, a, b = 0, 0.0, 0.0
+    for i in range(len(first)):
+        if np.isfinite(second[i]):
+            n += 1
+            a += first[i]
+            b += second[i]
+    if n == 0:
+        return 0, 0.0, 0.0, 0.0, 0.0, 0.0
+    a /= n
+    b /= n
+    aa, bb, ab = 0.0, 0.0, 0.0
+    for i in range(len(first)):
+        if np.isfinite(second[i]):
+            u, v = first[i] - a, second[i] - b
+            aa += u * u
+            bb += v * v
+            ab += u * v
+    return n, a, b, aa, bb, ab

@@ -192,8 +192,8 @@ def _given_start(
     return np.eye(4) if settings.start == "current" else None
 
 
-def _forward(backward: Array, ndim: int) -> Array:
-    return np.asarray(np.linalg.inv(backward)[3 - ndim :, 3 - ndim :])
+def _forward(backward: Array, ndim: int) -> NDArray[np.float64]:
+    return np.asarray(np.linalg.inv(backward)[3 - ndim :, 3 - ndim :], np.float64)
 
 
 def _spacings(fixed: Volume, moving: Volume, settings: RegisterSettings) -> list[float]:
