@@ -51,3 +51,13 @@ def test_a_mask_or_a_phase_in_place_of_grey_levels(scan, tmp_path, capsys):
     arguments[-1] = mask
     assert main([str(a) for a in arguments]) == 1
     assert "is what is to be read" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("step", [["label"], ["phases"], ["filter", "median"]])
+def test_a_name_that_cannot_be_written_is_refused_before_the_work(step, scan, tmp_path, capsys):
+    assert main([*step, str(scan), "-o", str(tmp_path / "result.png"), "--json"]) == 1
+    out, err = capsys.readouterr()
+    assert out == ""
+    assert "result.png: the name must end in .tif" in err
+    assert main([*step, str(tmp_path / "no scan.tif"), "-o", str(tmp_path / "result.png")]) == 1
+    assert "result.png" in capsys.readouterr().err  # said before anything is read

@@ -16,6 +16,7 @@ __all__ = [
     "add_dataset",
     "add_reading",
     "check_target",
+    "check_volume_target",
     "new_step",
     "read",
     "unused_sizes",
@@ -106,3 +107,11 @@ def check_target(path: Path, *inputs: Path) -> None:
     for read in inputs:
         if path.exists() and read.exists() and path.samefile(read):
             raise InputError(f"{path} is what is to be read; choose another name for the result.")
+
+
+def check_volume_target(path: Path, *inputs: Path) -> None:
+    """`check_target`, and refuse a name that no volume can be written to."""
+    from napari_battery.io.write import writer_for
+
+    writer_for(path)
+    check_target(path, *inputs)

@@ -9,7 +9,7 @@ from typing import Any
 
 from napari_battery.commands.common import (
     add_reading,
-    check_target,
+    check_volume_target,
     new_step,
     read,
     unused_sizes,
@@ -36,7 +36,7 @@ def add(steps: Any) -> None:
 
 def _run(chosen: Filter, options: argparse.Namespace, progress: Progress) -> dict[str, Any]:
     settings = settings_from(options, chosen.settings)
-    check_target(options.output, options.image)
+    check_volume_target(options.output, options.image)
     image = read(options.image, options)
     result = filter_image(image, settings, progress, out=options.output)
     made = result.metadata["made"]

@@ -8,7 +8,7 @@ from typing import Any
 
 from napari_battery.commands.common import (
     add_reading,
-    check_target,
+    check_volume_target,
     new_step,
     read,
     unused_sizes,
@@ -45,8 +45,8 @@ def _run(options: argparse.Namespace, progress: Progress) -> dict[str, Any]:
     from napari_battery.labelling import label_particles
 
     settings = settings_from(options, LabelSettings)
+    check_volume_target(options.output, options.image, *([options.mask] if options.mask else []))
     image = read(options.image, options)
-    check_target(options.output, options.image, *([options.mask] if options.mask else []))
     mask = read(options.mask, options) if options.mask else None
     if mask is None and options.phase is not None:
         mask = image

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 from napari_battery.commands.common import (
     add_reading,
     check_target,
+    check_volume_target,
     new_step,
     read,
     unused_sizes,
@@ -63,7 +64,7 @@ def _run(options: argparse.Namespace, progress: Progress) -> dict[str, Any]:
 
     settings = _settings(options)
     inputs = [p for p in (options.image, options.classifier, options.train) if p is not None]
-    check_target(options.output, *inputs)
+    check_volume_target(options.output, *inputs)
     image = read(options.image, options)
     classifier = _classifier(options, image, progress)
     phases = segment_phases(image, settings, progress, options.output, classifier=classifier)

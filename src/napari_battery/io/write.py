@@ -16,7 +16,7 @@ from napari_battery.io.read import read_volume
 from napari_battery.progress import SILENT, Progress
 from napari_battery.volume import Volume
 
-__all__ = ["provenance_path", "write_volume"]
+__all__ = ["provenance_path", "write_volume", "writer_for"]
 
 _SPARE_BYTES = 16 * 2**20
 """Room for metadata, and so that the disk is not filled to its last byte."""
@@ -58,7 +58,7 @@ def write_volume(
         without room.
     """
     path = Path(path)
-    writer = _writer(path)
+    writer = writer_for(path)
     check_shape(path, volume.shape)
     check_dtype(path, volume.dtype)
     with plain_words(path, "write to"):
@@ -78,7 +78,14 @@ def provenance_path(path: Path) -> Path:
     return path.with_name(f"{path.name}.provenance.json")
 
 
-def _writer(path: Path) -> Any:
+def writer_for(path: Path) -> Any:
+    """Choose the writer by a file's ending.
+
+    Raises
+    ------
+    InputError
+        If no volume can be written to a file of that name.
+    """
     name = path.name.lower()
     if name.endswith((".tif", ".tiff")):
         from napari_battery.io.tiff_writer import write_tiff
