@@ -1,0 +1,343 @@
+"""The Align stacks dock: bring one stack onto another, watch it, see how well it went."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from napari.layers import Image, Labels
+from numpy.typing import NDArray
+from qtpy.QtCore import Qt, QTimer
+from qtpy.QtWidgets import QComboBox, QFormLayout, QSizePolicy, QVBoxLayout, QWidget
+
+from napari_battery.errors import InputError
+from napari_battery.registration.settings import RegisterSettings
+from napari_battery.registration.transform import kind_of, transform_between
+from napari_battery.widgets.align_place import move_layers, moved_so_far
+from napari_battery.widgets.align_quality import MetricCurve, QualityPanel
+from napari_battery.widgets.align_resample import ResamplePanel
+from napari_battery.widgets.align_run import Watched, pair_of
+from napari_battery.widgets.align_transform import TransformPanel, in_words
+from napari_battery.widgets.align_view import AlignView
+from napari_battery.widgets.choosers import LayerChooser
+from napari_battery.widgets.closing import delete_when_closed
+from napari_battery.widgets.forms import SettingsForm, remembered
+from napari_battery.widgets.layers import volume_from_layer
+from napari_battery.widgets.notice import Notice
+from napari_battery.widgets.running import StepRunner
+from napari_battery.widgets.scrolling import fill_scrolling
+from napari_battery.widgets.section import Section
+from napari_battery.widgets.seen import Seen
+from napari_battery.widgets.series_companions import companions
+from napari_battery.widgets.session import Session
+from napari_battery.widgets.undo import UndoButton
+
+if TYPE_CHECKING:
+    import napari.viewer
+
+    from napari_battery.registration.register import Registration
+
+__all__ = ["AlignDock"]
+
+_WATCH_MS = 80
+_OFF = "off"
+_FINE = (
+    "levels",
+    "finest",
+    "samples",
+    "iterations",
+    "smallest_overlap",
+    "rotation_search_deg",
+    "seed",
+)
+_STARTS = {
+    "nothing": ("Anywhere: search", "By correlation; the stacks may lie anywhere"),
+    "current": (
+        "Where it lies now",
+        "Also after it was dragged, moved to landmarks or by a transform",
+    ),
+}
+_MODES: dict[str, tuple[str, str]] = {
+    "blend": ("Colours", "Fixed magenta, moving green; grey where they agree"),
+    "checkerboard": ("Checkerboard", "Tiles of the fixed and of the moving stack in turn"),
+    "swipe": ("Swipe", "Fixed on the left of a line that can be dragged, moving on its right"),
+    "difference": ("Difference", "Moving less fixed; grey where they agree"),
+    "flicker": ("Flicker", "Both in turn: what is not aligned jumps"),
+    "fixed": ("Fixed only", "The fixed stack alone"),
+    "moving": ("Moving only", "The moving stack alone, resampled where it lies now"),
+    _OFF: ("Off: layers as they are", "napari draws a tilted stack wrongly in 2-D slices"),
+}
+_METRICS = {"correlation": "Correlation", "mutual-information": "Mutual information (nats)"}
+
+Matrix = NDArray[np.float64]
+
+
+class AlignDock(QWidget):
+    """Align stacks: only the moving layer's transform changes; nothing is resampled."""
+
+    def __init__(self, napari_viewer: napari.viewer.Viewer) -> None:
+        super().__init__()
+        delete_when_closed(self)
+        self._viewer = viewer = Session.of(napari_viewer).viewer
+        self.fixed = LayerChooser(viewer, Image, "Stack that stays where it is")
+        self.moving = LayerChooser(
+            viewer, Image, "Stack that is moved onto it; its labels go along with it"
+        )
+        self.fixed.choose(next((x for x in viewer.layers if isinstance(x, Image)), None))
+        self.form = SettingsForm(RegisterSettings)
+        self.form.show_field("start", False)
+        self.start = _choices(
+            _STARTS, "align/start", "Where the moving stack is when the alignment begins"
+        )
+        self.mode = _choices(
+            _MODES, "align/view", "How both stacks are compared in the slice shown"
+        )
+        self.view = AlignView(self, viewer)
+        self.fixed_mask, self.moving_mask = (
+            LayerChooser(
+                viewer,
+                Labels,
+                f"Only where these labels are not 0 does the {which} stack count",
+                none="everywhere",
+            )
+            for which in ("fixed", "moving")
+        )
+        self.notice = Notice()
+        self.runner = StepRunner(
+            "Align", "Find the transform; the moving layer is moved, nothing is resampled"
+        )
+        self.undo = UndoButton()
+        self.curve = MetricCurve(viewer)
+        self.curve.hide()
+        self.quality = QualityPanel(viewer)
+        self.resample = ResamplePanel(viewer, self.fixed)
+        self.transform = TransformPanel(viewer, self.undo)
+        self._watched = Watched()
+        self._metric = ""
+        self._pair: tuple[Any, Any] | None = None
+        self._running: tuple[Any, Any] | None = None
+        self._timer = QTimer(self)
+        self._timer.setInterval(_WATCH_MS)
+        self._timer.timeout.connect(self._look)
+        self._lay_out()
+
+        for chooser in (self.fixed, self.moving):
+            chooser.layer_changed.connect(self._pair_chosen)
+        self.mode.currentIndexChanged.connect(self._show_pair)
+        self.view.removed.connect(self._view_removed)
+        self.view.failed.connect(lambda text: self.notice.say(text, "warning"))
+        self._on_screen = Seen(self)
+        self._on_screen.changed.connect(self._show_pair)
+        self.runner.clicked.connect(self.run)
+        self.runner.busy_changed.connect(self._busy_changed)
+        self._pair_chosen()
+
+    def _lay_out(self) -> None:
+        content = QWidget()
+        column = QVBoxLayout(content)
+        column.setContentsMargins(6, 6, 6, 6)
+        top, masks = _form_layout(), _form_layout()
+        self._choices = QWidget()
+        choices = QVBoxLayout(self._choices)
+        choices.setContentsMargins(0, 0, 0, 0)
+        top.addRow("Fixed", self.fixed)
+        top.addRow("Moving", self.moving)
+        top.addRow("Start from", self.start)
+        masks.addRow("Fixed", self.fixed_mask)
+        masks.addRow("Moving", self.moving_mask)
+        mask_part = QWidget()
+        mask_part.setLayout(masks)
+        fine = self.form.part(*_FINE)
+        choices.addLayout(top)
+        choices.addWidget(self.form)
+        choices.addWidget(Section("Masks", mask_part, key="align/masks"))
+        choices.addWidget(Section("Fine settings", fine, key="align/fine"))
+        column.addWidget(self._choices)
+        view = _form_layout()
+        view.addRow("View", self.mode)
+        column.addLayout(view)
+        for part in (self.notice, self.runner, self.undo, self.curve, self.quality):
+            column.addWidget(part)
+        column.addWidget(
+            Section(
+                "Resample", self.resample, tooltip="Write a layer anew on the fixed stack's grid"
+            )
+        )
+        column.addWidget(
+            Section("Transform", self.transform, tooltip="Save, load, invert, apply to others")
+        )
+        column.addStretch(1)
+        fill_scrolling(self, content)
+        self.setMinimumWidth(300)
+
+    # --- the run
+
+    def run(self) -> None:
+        """Align the moving stack to the fixed one with the settings shown."""
+        fixed, moving = self.fixed.layer, self.moving.layer
+        try:
+            pair = pair_of(fixed, moving, self.fixed_mask.layer, self.moving_mask.layer)
+            settings = self.form.value().model_copy(update={"start": self.start.currentData()})
+        except ValueError as problem:  # InputError, or settings that do not go together
+            self.runner.say(str(problem), error=True)
+            return
+        self._running = (fixed, moving)
+        self._watched, self._metric = Watched(), _METRICS[settings.metric]
+        self.quality.forget()
+        places = [np.array(layer.affine.affine_matrix) for layer in (fixed, moving)]
+
+        def done(result: Registration) -> None:
+            self._aligned(fixed, moving, places, result)
+
+        self.runner.start(pair.step(settings, None, self._watched), done, "Aligning")
+
+    def _busy_changed(self, busy: bool) -> None:
+        for part in (self._choices, self.transform):
+            part.setEnabled(not busy)
+        self.undo.setVisible(not busy)  # it knows by itself whether it has anything to undo
+        if busy:
+            self._timer.start()
+            return
+        self._timer.stop()
+        self._look()
+        self._show_pair()
+
+    def _look(self) -> None:
+        """Show how far the run has come."""
+        steps = self._watched.news()
+        if not steps:
+            return
+        if self.runner.busy and self.view.is_shown and self._pair == self._running:
+            self.view.set_matrix(np.asarray(steps[-1].matrix, np.float64))
+        self.curve.show()
+        self.curve.show_steps([(step.level, step.metric) for step in steps], self._metric)
+
+    def _aligned(self, fixed: Any, moving: Any, places: list[Matrix], result: Registration) -> None:
+        for layer, place in zip((fixed, moving), places, strict=True):
+            if layer not in self._viewer.layers:
+                raise InputError(
+                    f"“{layer.name}” was deleted while it was aligned; nothing was moved."
+                )
+            if not np.array_equal(layer.affine.affine_matrix, place):
+                raise InputError(
+                    f"“{layer.name}” was moved while it was aligned; nothing was changed. "
+                    "Align again."
+                )
+        self.move(
+            result.transform.matrix,
+            f"“{moving.name}” aligned to “{fixed.name}”",
+            kind=result.transform.kind,
+            quality=result.quality,
+        )
+        self.quality.show_quality(result.quality, result.notes, str(result.transform.unit))
+        self.runner.say(f"Moved “{moving.name}”: {in_words(result.transform)}")
+
+    # --- places
+
+    def move(self, step: Matrix, what: str, kind: str = "", quality: Any = None) -> None:
+        """Move the moving stack, and the labels that belong to it, from where it is now.
+
+        Parameters
+        ----------
+        step : (ndim + 1, ndim + 1) array
+            In µm, or voxels where the voxel sizes are unknown.
+        what : str
+            What undo says it takes back.
+        kind : str
+            Of the step; found out where it is not given.
+        quality : dict, optional
+            How well the stacks agree; unknown where it is not given.
+        """
+        moving = self.moving.layer
+        volume = volume_from_layer(moving)
+        unit = "voxel" if volume.voxel_size_um is None else "um"
+        layers = [moving, *companions(self._viewer, moving, volume)]
+        how = {"onto": getattr(self.fixed.layer, "name", ""), "kind": kind}
+        restore = move_layers(layers, step, unit, **how)
+
+        def take_back() -> None:
+            restore()
+            self.quality.forget()
+            self._show_pair()
+            self._tell_transform()
+
+        self.undo.push(what, take_back)
+        self.quality.forget()
+        self._show_pair()
+        self._tell_transform(quality)
+
+    def _tell_transform(self, quality: Any = None) -> None:
+        """Have what the moving stack was moved by in all at hand, to save and to apply."""
+        fixed, moving = self.fixed.layer, self.moving.layer
+        if fixed is None or moving is None:
+            self.transform.take(None)
+            return
+        matrix = moved_so_far(moving)
+        if np.array_equal(matrix, np.eye(len(matrix))):
+            self.transform.take(None)
+            return
+        try:
+            volumes = volume_from_layer(fixed), volume_from_layer(moving)
+            self.transform.take(transform_between(*volumes, matrix, kind_of(matrix), quality))
+        except InputError:
+            self.transform.take(None)
+
+    def _pair_chosen(self) -> None:
+        fixed, moving = self.fixed.layer, self.moving.layer
+        self.quality.forget()
+        self.curve.hide()
+        self._pair, problem = None, ""
+        if fixed is not None and moving is not None:
+            try:
+                pair_of(fixed, moving)
+                self._pair = (fixed, moving)
+            except InputError as error:
+                problem = str(error)
+        self.notice.say(problem, "warning")
+        if moving is not None:
+            self.resample.layer.choose(moving)
+            self.transform.layer.choose(moving)
+        self._tell_transform()
+        self._show_pair()
+
+    def _show_pair(self, *_: Any) -> None:
+        """Show both stacks as they lie now; while they are aligned, as far as that is."""
+        pair, mode = self._pair, self.mode.currentData()
+        if pair is None or mode == _OFF or not self._on_screen.now:
+            self.view.hide()
+            return
+        steps = self._watched.steps if self.runner.busy and pair == self._running else []
+        matrix = np.asarray(steps[-1].matrix, np.float64) if steps else None
+        try:
+            self.view.show(*pair, matrix)
+        except InputError as problem:
+            self.notice.say(str(problem), "warning")
+            return
+        self.view.set_mode(mode)
+
+    def _view_removed(self) -> None:
+        """Leave the picture off for now if the person has deleted it."""
+        layers = self._viewer.layers
+        if self._pair is not None and all(layer in layers for layer in self._pair):
+            self.mode.setCurrentIndex(self.mode.findData(_OFF))
+
+
+def _form_layout() -> QFormLayout:
+    form = QFormLayout()
+    form.setFieldGrowthPolicy(QFormLayout.FieldGrowthPolicy.AllNonFixedFieldsGrow)
+    return form
+
+
+def _choices(choices: dict[str, tuple[str, str]], key: str, tooltip: str) -> QComboBox:
+    """A drop-down whose choice is remembered under `key`."""
+    box = QComboBox()
+    for name, (title, says) in choices.items():
+        box.addItem(title, name)
+        box.setItemData(box.count() - 1, says, Qt.ItemDataRole.ToolTipRole)
+    box.setToolTip(tooltip)
+    box.setSizeAdjustPolicy(QComboBox.SizeAdjustPolicy.AdjustToMinimumContentsLengthWithIcon)
+    box.setMinimumContentsLength(12)
+    box.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Fixed)
+    box.setCurrentIndex(max(box.findData(str(remembered().value(key, ""))), 0))
+    box.currentIndexChanged.connect(lambda _: remembered().setValue(key, box.currentData()))
+    return box
