@@ -24,6 +24,8 @@ _ANGLES = 360
 _PASSES = 2
 _SIGNIFICANT = 3.0
 """Rings fainter than this many standard errors stay: they may be the image's own noise."""
+_FEW = 8
+"""Radii, in pixels, whose scatter is taken for that of the widest-scattering of them."""
 _MEDIAN_ERROR = 1.2533 / 0.6745
 """Standard error of the median of normal values over their median absolute deviation, × √n."""
 
@@ -102,8 +104,9 @@ class _Rings:
         rest[:, n == 0] = 0
         rings: NDArray[np.float64] = np.nanmedian(rest, axis=0)
         spread = np.nanmedian(np.abs(rest - rings), axis=0)
-        # near the centre, and at the corners, few pixels make up a ring
-        n = np.minimum(n, 2 * np.pi * np.arange(1, self._n_radii + 1))
+        # near the centre few pixels make up a ring, too few to show how they scatter
+        spread[:_FEW] = spread[:_FEW].max()
+        n = np.minimum(n, 2 * np.pi * np.arange(self._n_radii))
         error = _MEDIAN_ERROR * spread / np.sqrt(np.maximum(n, 1))
         rings[np.abs(rings) <= _SIGNIFICANT * error] = 0
         return rings
