@@ -488,3 +488,14 @@ def test_each_first_setting_names_the_result() -> None:
         words = in_words(one, one.settings())
         assert words.startswith(one.title.lower())
         assert len(words) < 60, field_specs(one.settings)[0]
+
+
+def test_what_a_run_said_goes_with_its_image(
+    viewer: ViewerModel, dock: FilterDock, qtbot: QtBot
+) -> None:
+    dock.image.choose(viewer.add_image(np.full((4, 20, 20), np.nan, np.float32), name="empty"))
+    dock.run()
+    qtbot.waitUntil(lambda: not dock.runner.busy, timeout=60_000)
+    assert "empty" in dock.runner.message.text()
+    dock.image.choose(viewer.add_image(np.ones((4, 20, 20), np.uint8), name="another"))
+    assert dock.runner.message.text() == ""

@@ -209,6 +209,8 @@ class FilterDock(QWidget):
 
     def _image_changed(self) -> None:
         layer = self.image.layer
+        if not self.runner.busy:
+            self.runner.say("")  # it was of another image
         self._latest.forget()
         self.swipe.hide()
         self._context = None

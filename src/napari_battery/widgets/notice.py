@@ -10,7 +10,8 @@ __all__ = ["Notice"]
 
 _STYLES = {
     "plain": "",
-    "warning": "color: #d9a441; font-weight: bold",
+    # to be read on both of napari's themes
+    "warning": "color: #c07f1a; font-weight: bold",
     "error": "color: #e05c5c; font-weight: bold",
 }
 
