@@ -79,10 +79,8 @@ def test_noisy_pairs_give_the_least_squares(kind: Kind) -> None:
         matrix[:3, :3], matrix[:3, 3] = linear, p[:3]
         return matrix
 
-    if kind == "affine":
-        start = [*np.zeros(3), *np.eye(3).ravel()]
-    else:
-        start = [0, 0, 0, 0.1, 0.1, 0.1, 1]
+    no_turn = np.eye(3).ravel() if kind == "affine" else [0.1, 0.1, 0.1, 1]
+    start = [0.0, 0.0, 0.0, *no_turn]
     found = least_squares(
         lambda p: (moving @ matrix_of(p)[:3, :3].T + matrix_of(p)[:3, 3] - fixed).ravel(),
         start,
@@ -124,7 +122,7 @@ def test_wrong_pairs_are_left_out(kind: Kind, n: int) -> None:
 
 
 LINE = np.arange(5)[:, None] * [[3.0, 2.0, 1.0]] + 1000
-PLANE = np.array([[0.0, 0, 0], [0, 9, 0], [0, 0, 9], [0, 9, 9], [0, 3, 5]]) + [500, 0, 0]
+PLANE = np.array([[500.0, 0, 0], [500, 9, 0], [500, 0, 9], [500, 9, 9], [500, 3, 5]])
 
 
 @pytest.mark.parametrize(

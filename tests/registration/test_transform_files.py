@@ -146,9 +146,16 @@ def test_voxels_are_no_micrometres(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize(
     "text",
-    ["", "nothing", "#Insight Transform File V1.0\n", BY_HAND.replace("Affine", "Unknown")]
-    + [BY_HAND.replace("10 20 30", ""), BY_HAND.replace("0 0 2 10", "0 0 0 10")]
-    + [BY_HAND.replace("10 20", "10 nan"), "\x00\x80" * 40],
+    [
+        "",
+        "nothing",
+        "#Insight Transform File V1.0\n",
+        BY_HAND.replace("Affine", "Unknown"),
+        BY_HAND.replace("10 20 30", ""),
+        BY_HAND.replace("0 0 2 10", "0 0 0 10"),
+        BY_HAND.replace("10 20", "10 nan"),
+        "\x00\x80" * 40,
+    ],
 )
 def test_what_is_no_tfm_is_refused_by_its_name(tmp_path: Path, text: str) -> None:
     path = tmp_path / "broken.tfm"

@@ -131,19 +131,21 @@ class Sampler:
             kept = np.zeros(shape, bool)
             counts = np.array(self.region[box], bool, order="C")
             kernels.sample_nearest(
-                _lifted(counts), low, matrix, offset, limit, _lifted(kept), inside3
+                _lifted(_plain(counts)), low, matrix, offset, limit, _lifted(_plain(kept)), inside3
             )
             inside &= kept
         return values, inside
 
 
 def _plain(array: NDArray[Any]) -> NDArray[Any]:
-    """The same bytes in a type that the kernels know: half floats are only copied."""
-    return array.view(np.uint16) if array.dtype == np.float16 else array
+    """The same bytes as one of four types: what is only copied needs no kernel of its own."""
+    return array.view(f"u{array.dtype.itemsize}")
 
 
 def _working(source: NDArray[Any]) -> NDArray[Any]:
-    return source.astype(np.float32) if source.dtype == np.float16 else source
+    """The same levels as one of two types; float32 holds 16 bits exactly."""
+    small = source.dtype.itemsize <= 2 or source.dtype == np.float32
+    return source.astype(np.float32 if small else np.float64, copy=False)
 
 
 def _lifted(array: NDArray[Any]) -> NDArray[Any]:
