@@ -19,6 +19,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from napari_battery.errors import InputError
 from napari_battery.io.lazy import LazyArray, Window, is_lazy
 from napari_battery.progress import SILENT, Progress
 from napari_battery.volume import Volume
@@ -30,7 +31,9 @@ __all__ = [
     "lazily",
     "read_with_halo",
     "whole",
+    "window_of",
     "windows",
+    "working_dtype",
 ]
 
 _BLOCK_VOXELS = 2**21
@@ -71,6 +74,32 @@ class BlockStep:
 def whole(shape: tuple[int, ...]) -> Window:
     """The window that is everything."""
     return tuple(slice(0, n) for n in shape)
+
+
+def window_of(image: Volume, box: tuple[slice, ...] | None) -> Window:
+    """The window that a person's box of an image is; None is everything.
+
+    Raises
+    ------
+    InputError
+        If the box has other axes than the image, or holds none of its voxels.
+    """
+    if box is None:
+        return whole(image.shape)
+    if len(box) != image.ndim:
+        raise InputError(
+            f"The box has {len(box)} axes, “{image.name}” has {image.ndim}; they must be equal."
+        )
+    window = tuple(slice(*s.indices(n)[:2]) for s, n in zip(box, image.shape, strict=True))
+    if any(w.start >= w.stop for w in window):
+        raise InputError(f"The box holds no voxel of “{image.name}” (shape {image.shape}).")
+    return window
+
+
+def working_dtype(dtype: np.dtype[Any]) -> np.dtype[Any]:
+    """Floating point type that holds an image's grey levels exactly."""
+    small = dtype.itemsize <= 2 or dtype == np.float32
+    return np.dtype(np.float32 if small else np.float64)
 
 
 def read_with_halo(data: Any, window: Window, halo: tuple[int, ...]) -> NDArray[Any]:

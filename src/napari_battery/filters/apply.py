@@ -9,9 +9,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from napari_battery.blocks import BlockStep, block_result, whole
+from napari_battery.blocks import BlockStep, block_result, window_of, working_dtype
 from napari_battery.errors import InputError
-from napari_battery.filters.filter import Filter, Findings, working_dtype
+from napari_battery.filters.filter import Filter, Findings
 from napari_battery.filters.registry import FILTERS
 from napari_battery.io.lazy import Window
 from napari_battery.lengths import in_voxels
@@ -146,7 +146,7 @@ def filter_image(
     scaled = in_voxels(settings, image)
     dtype = chosen.dtype(scaled) if chosen.dtype else image.dtype.newbyteorder("=")
     step = _whole_step(chosen.make(image, scaled, found), image.dtype, dtype)
-    window = _window(image, box)
+    window = window_of(image, box)
     part = image if box is None else crop(image, [(w.start, w.stop) for w in window])
     notes = list(found.notes)
     metadata = {
@@ -162,19 +162,6 @@ def filter_image(
     return block_result(
         step, image.data, finish, progress, f"{chosen.title}: {image.name}", box=window, out=out
     )
-
-
-def _window(image: Volume, box: tuple[slice, ...] | None) -> Window:
-    if box is None:
-        return whole(image.shape)
-    if len(box) != image.ndim:
-        raise InputError(
-            f"The box has {len(box)} axes, “{image.name}” has {image.ndim}; they must be equal."
-        )
-    window = tuple(slice(*s.indices(n)[:2]) for s, n in zip(box, image.shape, strict=True))
-    if any(w.start >= w.stop for w in window):
-        raise InputError(f"The box holds no voxel of “{image.name}” (shape {image.shape}).")
-    return window
 
 
 def _check(image: Volume) -> None:

@@ -8,13 +8,12 @@ from typing import Any, Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from napari_battery.blocks import BlockStep
+from napari_battery.blocks import BlockStep, working_dtype
 from napari_battery.filters.filter import (
     Filter,
     Findings,
     per_slice_setting,
     sigmas,
-    working_dtype,
 )
 from napari_battery.filters.noise import find_noise, noise_setting
 from napari_battery.filters.similar import similar_mean

@@ -7,14 +7,13 @@ from typing import Any, Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from napari_battery.blocks import BlockStep
+from napari_battery.blocks import BlockStep, working_dtype
 from napari_battery.errors import InputError
 from napari_battery.filters.filter import (
     Filter,
     Findings,
     per_slice_setting,
     sigmas,
-    working_dtype,
 )
 from napari_battery.io.lazy import Window
 from napari_battery.prepare import sampled_grey

@@ -14,7 +14,7 @@ from napari_battery.progress import Progress
 from napari_battery.settings import Settings, setting
 from napari_battery.volume import Volume
 
-__all__ = ["Filter", "Findings", "missing", "per_slice_setting", "radii", "sigmas", "working_dtype"]
+__all__ = ["Filter", "Findings", "missing", "per_slice_setting", "radii", "sigmas"]
 
 
 @dataclass(frozen=True)
@@ -70,12 +70,6 @@ def per_slice_setting(default: bool = False) -> Any:
         "Filter every slice by itself (2-D) instead of the volume (3-D).",
         title="Per slice",
     )
-
-
-def working_dtype(dtype: np.dtype[Any]) -> np.dtype[Any]:
-    """Floating point type that holds an image's grey levels exactly."""
-    small = dtype.itemsize <= 2 or dtype == np.float32
-    return np.dtype(np.float32 if small else np.float64)
 
 
 def missing(grey: NDArray[Any]) -> NDArray[np.bool_] | None:

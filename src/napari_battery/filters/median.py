@@ -8,14 +8,13 @@ from typing import Any, Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from napari_battery.blocks import BlockStep
+from napari_battery.blocks import BlockStep, working_dtype
 from napari_battery.filters.filter import (
     Filter,
     Findings,
     missing,
     per_slice_setting,
     radii,
-    working_dtype,
 )
 from napari_battery.io.lazy import Window
 from napari_battery.settings import LENGTH, Settings, length_unit, setting

@@ -7,8 +7,8 @@ from typing import Any, Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from napari_battery.blocks import BlockStep
-from napari_battery.filters.filter import Filter, Findings, per_slice_setting, radii, working_dtype
+from napari_battery.blocks import BlockStep, working_dtype
+from napari_battery.filters.filter import Filter, Findings, per_slice_setting, radii
 from napari_battery.filters.noise import find_noise, noise_setting
 from napari_battery.filters.similar import similar_mean
 from napari_battery.io.lazy import Window

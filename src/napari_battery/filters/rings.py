@@ -9,8 +9,8 @@ from typing import Any, Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from napari_battery.blocks import BlockStep
-from napari_battery.filters.filter import Filter, Findings, working_dtype
+from napari_battery.blocks import BlockStep, working_dtype
+from napari_battery.filters.filter import Filter, Findings
 from napari_battery.filters.median import box_median
 from napari_battery.io.lazy import Window
 from napari_battery.lengths import spacing_voxels

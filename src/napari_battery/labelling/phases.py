@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from napari_battery.blocks import BlockStep, block_result, whole
+from napari_battery.blocks import BlockStep, block_result, window_of
 from napari_battery.errors import InputError
 from napari_battery.io.lazy import Window
 from napari_battery.labelling.classifier import PixelClassifier, grey_scale
@@ -86,7 +86,7 @@ def segment_phases(
     if settings.method != "classifier":
         classifier = None
     scaled = in_voxels(settings, image)
-    window = _window(image, box)
+    window = window_of(image, box)
     part = image if box is None else crop(image, [(w.start, w.stop) for w in window])
     light = enough(image, settings) if model is None else None
     model = light or prepare_phases(image, settings, progress, model)
@@ -172,19 +172,6 @@ def _check(image: Volume) -> None:
         )
     if 0 in image.shape:
         raise InputError(f"“{image.name}” has no voxel (shape {image.shape}).")
-
-
-def _window(image: Volume, box: tuple[slice, ...] | None) -> Window:
-    if box is None:
-        return whole(image.shape)
-    if len(box) != image.ndim:
-        raise InputError(
-            f"The box has {len(box)} axes, “{image.name}” has {image.ndim}; they must be equal."
-        )
-    window = tuple(slice(*s.indices(n)[:2]) for s, n in zip(box, image.shape, strict=True))
-    if any(w.start >= w.stop for w in window):
-        raise InputError(f"The box holds no voxel of “{image.name}” (shape {image.shape}).")
-    return window
 
 
 def _with_grey(image: Volume) -> tuple[Any, int]:

@@ -7,19 +7,14 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from napari_battery.blocks import working_dtype
 from napari_battery.labelling.phases_settings import PhaseSettings
 from napari_battery.lengths import spacing_voxels
 from napari_battery.volume import Volume
 
-__all__ = ["margin", "measured", "working_dtype"]
+__all__ = ["margin", "measured"]
 
 _TRUNCATE = 3.0
-
-
-def working_dtype(dtype: np.dtype[Any]) -> np.dtype[Any]:
-    """Floating point type that holds an image's grey levels exactly."""
-    small = dtype.itemsize <= 2 or dtype == np.float32
-    return np.dtype(np.float32 if small else np.float64)
 
 
 def margin(image: Volume, settings: PhaseSettings) -> tuple[int, ...]:

@@ -9,11 +9,11 @@ from typing import Any, cast
 import numpy as np
 from numpy.typing import NDArray
 
-from napari_battery.blocks import BlockStep, lazily
+from napari_battery.blocks import BlockStep, lazily, working_dtype
 from napari_battery.errors import InputError
 from napari_battery.io.lazy import Window
 from napari_battery.labelling.grey_histogram import grey_histogram
-from napari_battery.labelling.phases_measure import margin, measured, working_dtype
+from napari_battery.labelling.phases_measure import margin, measured
 from napari_battery.labelling.phases_settings import PhaseSettings
 from napari_battery.labelling.thresholds import Method, levels_of_histogram
 from napari_battery.lengths import in_voxels
