@@ -49,7 +49,7 @@ class HandMode(QObject):
     undo_pressed = Signal()
     """The person pressed Ctrl+Z."""
     centre_chosen = Signal()
-    """The person clicked on the centre to turn about."""
+    """There is another centre to turn about, or none of its own any more."""
     changed = Signal(bool)
     """The mode was entered or left."""
 
@@ -138,6 +138,11 @@ class HandMode(QObject):
         """Take the next click on the canvas as the centre to turn about."""
         self._choosing = self.is_on
 
+    def forget_centre(self) -> None:
+        """Turn about the middle of the view again."""
+        self._choosing, self.centre = False, None
+        self.centre_chosen.emit()
+
     def end_gesture(self) -> None:
         """Make what was moved since the last gesture a step to undo."""
         self._quiet.stop()
@@ -165,7 +170,7 @@ class HandMode(QObject):
         self._keys.release()
         if self._fixed is None:
             return
-        keys: dict[str, Any] = {"Control-Z": self._undo}
+        keys: dict[str, Any] = {"Control-Z": self._undo, "Escape": self.stop}
         for key, screen, sign in (
             ("Left", "across", -1),
             ("Right", "across", 1),
