@@ -8,7 +8,7 @@ from typing import Any
 import numba
 import numpy as np
 
-__all__ = ["COLUMNS", "gradients_at", "moments", "normal_equations", "sample"]
+__all__ = ["COLUMNS", "moments", "normal_equations", "sample"]
 
 COLUMNS = 14
 """Columns of a step: 3 of shift, 9 of a linear map, gain, offset."""
@@ -38,7 +38,6 @@ def sample(data: Any, matrix: Any, points: Any, values: Any, gradients: Any) -> 
     """
     nz, ny, nx = data.shape
     found = 0
-    # a voxel is a box: up to half beyond the outermost centres the outermost levels hold
     for i in range(len(points)):
         p, q, r = points[i, 0], points[i, 1], points[i, 2]
         z = matrix[0, 0] * p + matrix[0, 1] * q + matrix[0, 2] * r + matrix[0, 3]
@@ -78,40 +77,6 @@ def sample(data: Any, matrix: Any, points: Any, values: Any, gradients: Any) -> 
         for axis in range(3):
             gradients[i, axis] = gz * matrix[0, axis] + gy * matrix[1, axis] + gx * matrix[2, axis]
     return found
-
-
-@numba.njit(cache=True, nogil=True)
-def gradients_at(data: Any, indices: Any, to_index: Any, gradients: Any) -> None:
-    """Central differences at voxels; 0 along an axis where a neighbour is missing.
-
-    Parameters
-    ----------
-    data : (z, y, x) float32 array
-        NaN where there is no data.
-    indices : (n, 3) int64 array
-        Which voxels.
-    to_index : (3, 3) float64 array
-        From world directions to voxel indices.
-    gradients : (n, 3) float64 array
-        Receives the derivatives in world coordinates.
-    """
-    nz, ny, nx = data.shape
-    for i in range(len(indices)):
-        k, j, h = indices[i, 0], indices[i, 1], indices[i, 2]
-        gz = gy = gx = 0.0
-        if 0 < k < nz - 1:
-            gz = (data[k + 1, j, h] - data[k - 1, j, h]) / 2
-        if 0 < j < ny - 1:
-            gy = (data[k, j + 1, h] - data[k, j - 1, h]) / 2
-        if 0 < h < nx - 1:
-            gx = (data[k, j, h + 1] - data[k, j, h - 1]) / 2
-        gz = gz if np.isfinite(gz) else 0.0
-        gy = gy if np.isfinite(gy) else 0.0
-        gx = gx if np.isfinite(gx) else 0.0
-        for axis in range(3):
-            gradients[i, axis] = (
-                gz * to_index[0, axis] + gy * to_index[1, axis] + gx * to_index[2, axis]
-            )
 
 
 @numba.njit(cache=True, nogil=True)

@@ -53,13 +53,10 @@ class Peak:
         What to add to the moving image's coordinates, in world units.
     correlation : float
         Of what then overlaps.
-    height : float
-        How far it stands out, in standard deviations of the map of all shifts.
     """
 
     shift: tuple[float, ...]
     correlation: float
-    height: float
 
 
 def extent(level: Level) -> Array:
@@ -203,11 +200,9 @@ def shifts(
     score = strength * np.sqrt(overlap)
     allowed = overlap >= max(smallest_overlap * size, 8)
     score[~allowed] = 0
-    spread = float(np.std(score[allowed])) if allowed.any() else 0.0
     peaks = (score == maximum_filter(score, 5)) & (score > 0)
     places = np.argwhere(peaks)
     order = np.argsort(-score[peaks], kind="stable")[:number]
-    middle = float(np.median(score[allowed])) if allowed.any() else 0.0
     steps = np.full(3, fixed.spacing)
     found = []
     for place in places[order]:
@@ -215,6 +210,5 @@ def shifts(
         shift = shift + fixed.origin - moving.origin
         if fixed.data.shape[0] == 1:
             shift[0] = 0.0
-        height = (score[tuple(place)] - middle) / max(spread, 1e-30)
-        found.append(Peak(tuple(map(float, shift)), float(values[tuple(place)]), float(height)))
+        found.append(Peak(tuple(map(float, shift)), float(values[tuple(place)])))
     return found

@@ -47,7 +47,7 @@ _LARGEST_DAMPING = 1e6
 
 @dataclass(frozen=True, eq=False)
 class Samples:
-    """Voxels of the fixed image to compare.
+    """Places in the fixed image to compare.
 
     Parameters
     ----------
@@ -150,7 +150,7 @@ def samples_in_overlap(
     index = index[near & np.isfinite(fixed.data[tuple(index.T)])]
     if len(index) > number:
         index = index[np.sort(rng.permutation(len(index))[:number])]
-    return samples_at(fixed, index)
+    return samples_at(fixed, index, rng)
 
 
 def _candidates(
@@ -176,17 +176,29 @@ def _candidates(
     return np.stack(np.unravel_index(flat, box), axis=1) + low if total else np.empty((0, 3), int)
 
 
-def samples_at(fixed: Level, index: NDArray[np.int64]) -> Samples:
-    """Voxels of the fixed image as samples; (n, 3) indices."""
-    from napari_battery.registration._kernels_samples import gradients_at
+def samples_at(fixed: Level, index: NDArray[np.int64], rng: np.random.Generator) -> Samples:
+    """Samples at random places within voxels of the fixed image; (n, 3) indices.
 
-    world = index @ fixed.matrix[:3, :3].T + fixed.matrix[:3, 3]
+    Both images are then interpolated at all places between their voxels alike. On the voxels
+    themselves the fixed one would not be, and noise that interpolation takes off the moving one
+    would draw the alignment towards half voxels.
+    """
+    from napari_battery.registration._kernels_samples import sample
+
+    jitter = rng.uniform(-0.5, 0.5, index.shape)
+    if fixed.data.shape[0] == 1:
+        jitter[:, 0] = 0
+    place = index + jitter
+    inside = ((place >= 0) & (place <= np.array(fixed.data.shape) - 1)).all(axis=1)
+    world = place[inside] @ fixed.matrix[:3, :3].T + fixed.matrix[:3, 3]
+    values, gradients = np.empty(len(world)), np.zeros((len(world), 3))
+    to_index = np.ascontiguousarray(np.linalg.inv(fixed.matrix)[:3])
+    sample(fixed.data, to_index, world, values, gradients)
+    good = np.isfinite(values)
+    if not good.all():
+        world, values, gradients = world[good], values[good], gradients[good]
     centre = world.mean(axis=0) if len(world) else np.zeros(3)
-    points = np.ascontiguousarray(world - centre)
-    gradients = np.zeros_like(points)
-    to_index = np.ascontiguousarray(np.linalg.inv(fixed.matrix)[:3, :3])
-    gradients_at(fixed.data, np.ascontiguousarray(index, np.int64), to_index, gradients)
-    values = fixed.data[tuple(index.T)].astype(np.float64)
+    points = world - centre
     reach = float(np.sqrt((points**2).sum(axis=1).mean())) if len(points) else 1.0
     return Samples(points, values, gradients, centre, reach or 1.0)
 

@@ -224,7 +224,7 @@ def _block_shift(
     good = np.argwhere(np.isfinite(fixed.data[window])) + [w.start for w in window]
     if len(good) > _BLOCK_SAMPLES:
         good = good[np.sort(rng.choice(len(good), _BLOCK_SAMPLES, replace=False))]
-    samples = samples_at(fixed, good)
+    samples = samples_at(fixed, good, rng)
     if len(samples) < _FEWEST:
         return None, samples
     first = compare(samples, moving, matrix)
@@ -243,11 +243,15 @@ def _warnings(result: dict[str, Any], what: str, unit: str, spacing: float) -> l
     value = result[f"{what}_after"]
     mean, std = result[f"random_{what}_mean"], result[f"random_{what}_std"]
     name = what.replace("_", " ")
-    if value < mean + max(5 * std, 0.02):
+    if std == 0:
+        found.append(
+            "The overlap is too small to compare the alignment with random shifts: look at it."
+        )
+    elif value < mean + max(5 * std, 0.02):
         found.append(
             f"The {name} ({value:.3f}) is hardly above that of random shifts ({mean:.3f} ± "
-            f"{std:.3f}): the images are probably not aligned. Start from landmarks or another "
-            "place; mirrored data cannot be aligned by turning."
+            f"{std:.3f}): the images are probably not aligned. Start from landmarks, or allow a "
+            "wider rotation search; mirrored data cannot be aligned by turning."
         )
     if unit == "um" and abs(result["scale"] - 1) > 0.05:
         found.append(
@@ -264,6 +268,7 @@ def _warnings(result: dict[str, Any], what: str, unit: str, spacing: float) -> l
         found.append(
             f"Blocks are still shifted by up to {p95:.3g} {symbol} (95th percentile), more than "
             f"the {spacing:.3g} {symbol} of a compared voxel: the images differ by more than "
-            "this kind of transform."
+            "this kind of transform, or one has edges of its own (zeros outside a circle, say) "
+            "that want a mask."
         )
     return found

@@ -144,10 +144,7 @@ def register(
     moving_levels = pyramid(moving, spacings, moving_mask, progress)
     before = np.eye(4) if backward is None else backward
     if settings.start == "nothing":
-        trial, height = search(fixed_levels[-1], moving_levels[-1], settings, progress)
-        backward = trial.matrix
-    else:
-        height = None
+        backward = search(fixed_levels[-1], moving_levels[-1], settings, progress).matrix
     assert backward is not None
     history: list[Step] = []
 
@@ -169,8 +166,6 @@ def register(
     quality = assess(
         fixed_levels[0], moving_levels[0], before, backward, world.unit, settings, progress
     )
-    if height is not None:
-        quality["start_height"] = height
     transform = transform_between(fixed, moving, _forward(backward, fixed.ndim), kind, quality)
     return Registration(transform, history, quality, notes)
 
@@ -198,7 +193,7 @@ def _forward(backward: Array, ndim: int) -> NDArray[np.float64]:
 
 def _spacings(fixed: Volume, moving: Volume, settings: RegisterSettings) -> list[float]:
     """Spacings of the resolutions, from fine to coarse."""
-    edges = [max(v.voxel_size_um or (1.0,)) for v in (fixed, moving)]
+    edges = [float(np.prod(v.voxel_size_um or (1.0,))) ** (1 / v.ndim) for v in (fixed, moving)]
     voxels = max(float(np.prod(v.shape)) for v in (fixed, moving))
     finest = settings.finest or (1 if voxels <= _SMALL_VOXELS or fixed.ndim == 2 else 2)
     return [max(edges) * finest * 2**i for i in range(settings.levels)]

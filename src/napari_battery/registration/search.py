@@ -22,15 +22,15 @@ Array = NDArray[np.floating[Any]]
 _PEAKS = 4
 _TRIAL_SAMPLES = 15_000
 _TRIAL_STEPS = 12
-_CLEAR = 12.0
-"""Height of a peak, in standard deviations, at which no other rotation is tried."""
+_CLEAR = 0.7
+"""Correlation (or nats) at which no other rotation is tried; chance stays below half of it."""
 _TURN_DEG = 12.0
 """Step of the rotation search; Gauss–Newton finds the rest."""
 
 
 def search(
     fixed: Level, moving: Level, settings: RegisterSettings, progress: Progress = SILENT
-) -> tuple[Trial, float]:
+) -> Trial:
     """The most promising map between two images of which nothing is known.
 
     Parameters
@@ -44,10 +44,8 @@ def search(
 
     Returns
     -------
-    trial : Trial
+    Trial
         After a few steps from the best candidate.
-    height : float
-        How far its shift stood out from all others, in standard deviations.
     """
     rng = np.random.default_rng(settings.seed)
     spacing = coarse_spacing(fixed, moving)
@@ -58,17 +56,17 @@ def search(
     still = coarse(fixed, spacing)
     either = settings.metric == "mutual-information"
     kind = "rigid" if settings.kind == "affine" else settings.kind
-    best: tuple[float, Trial, float] | None = None
+    best: tuple[float, Trial] | None = None
     progress.begin(len(turns), "Searching for a start")
     for vector in turns:
         turn = _about(vector, _middle(moving))
         peaks = shifts(
             still, coarse(moving, spacing, turn), settings.smallest_overlap, _PEAKS, either
         )
-        candidates = [(_shifted(turn, peak.shift), peak.height) for peak in peaks]
+        candidates = [_shifted(turn, peak.shift) for peak in peaks]
         if not vector.any():
-            candidates += [(_shifted(turn, s), 0.0) for s in _centres(fixed, moving)]
-        for forward, height in candidates:
+            candidates += [_shifted(turn, shift) for shift in _centres(fixed, moving)]
+        for forward in candidates:
             backward = np.linalg.inv(forward)
             samples = samples_in_overlap(fixed, moving, backward, _TRIAL_SAMPLES, rng)
             if len(samples) < 100 and best is not None:
@@ -81,12 +79,12 @@ def search(
             here = trial.overlap * len(samples)
             score = float(np.arctanh(np.clip(trial.metric, 0, 0.999999)) * np.sqrt(here))
             if best is None or score > best[0]:
-                best = (score, trial, height)
+                best = (score, trial)
         progress.advance()
-        if best is not None and best[2] > _CLEAR and best[1].metric > 0.7:
+        if best is not None and best[1].metric > _CLEAR:
             break
     assert best is not None  # the centres are always tried
-    return best[1], best[2]
+    return best[1]
 
 
 def _turns(largest_deg: float) -> Iterator[Array]:
