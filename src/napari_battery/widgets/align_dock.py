@@ -17,6 +17,7 @@ from napari_battery.widgets.align_place import move_layers, moved_so_far
 from napari_battery.widgets.align_quality import MetricCurve, QualityPanel
 from napari_battery.widgets.align_resample import ResamplePanel
 from napari_battery.widgets.align_run import Watched, pair_of
+from napari_battery.widgets.align_tools import AlignTools
 from napari_battery.widgets.align_transform import TransformPanel, in_words
 from napari_battery.widgets.align_view import AlignView
 from napari_battery.widgets.choosers import LayerChooser
@@ -41,6 +42,7 @@ __all__ = ["AlignDock"]
 
 _WATCH_MS = 80
 _OFF = "off"
+_LANDMARKS = "landmarks"
 _FINE = (
     "levels",
     "finest",
@@ -56,6 +58,7 @@ _STARTS = {
         "Where it lies now",
         "Also after it was dragged, moved to landmarks or by a transform",
     ),
+    _LANDMARKS: ("Landmarks", "Where the pairs marked under Landmarks put it"),
 }
 _MODES: dict[str, tuple[str, str]] = {
     "blend": ("Colours", "Fixed magenta, moving green; grey where they agree"),
@@ -93,6 +96,7 @@ class AlignDock(QWidget):
             _MODES, "align/view", "How both stacks are compared in the slice shown"
         )
         self.view = AlignView(self, viewer)
+        self.tools = AlignTools(viewer, self.view)
         self.fixed_mask, self.moving_mask = (
             LayerChooser(
                 viewer,
@@ -128,8 +132,15 @@ class AlignDock(QWidget):
         self.view.failed.connect(lambda text: self.notice.say(text, "warning"))
         self._on_screen = Seen(self)
         self._on_screen.changed.connect(self._show_pair)
+        self.form.changed.connect(self._kind_chosen)
+        self.tools.shown.connect(self.view.set_matrix)
+        self.tools.moved.connect(lambda what, matrix: self.move(matrix, what))
+        self.tools.hand.changed.connect(self._hand_changed)
+        self.tools.undo_pressed.connect(self.undo.undo)
+        self.undo.pressed.connect(self.tools.hand.end_gesture)  # it is what is undone then
         self.runner.clicked.connect(self.run)
         self.runner.busy_changed.connect(self._busy_changed)
+        self._kind_chosen()
         self._pair_chosen()
 
     def _lay_out(self) -> None:
@@ -156,6 +167,7 @@ class AlignDock(QWidget):
         view = _form_layout()
         view.addRow("View", self.mode)
         column.addLayout(view)
+        column.addWidget(self.tools)
         for part in (self.notice, self.runner, self.undo, self.curve, self.quality):
             column.addWidget(part)
         column.addWidget(
@@ -174,10 +186,13 @@ class AlignDock(QWidget):
 
     def run(self) -> None:
         """Align the moving stack to the fixed one with the settings shown."""
-        fixed, moving = self.fixed.layer, self.moving.layer
+        self.tools.stop()
+        fixed, moving, start = self.fixed.layer, self.moving.layer, self.start.currentData()
         try:
             pair = pair_of(fixed, moving, self.fixed_mask.layer, self.moving_mask.layer)
-            settings = self.form.value().model_copy(update={"start": self.start.currentData()})
+            given = self.tools.fit() if start == _LANDMARKS else None
+            start = start if given is None else "transform"
+            settings = self.form.value().model_copy(update={"start": start})
         except ValueError as problem:  # InputError, or settings that do not go together
             self.runner.say(str(problem), error=True)
             return
@@ -189,10 +204,10 @@ class AlignDock(QWidget):
         def done(result: Registration) -> None:
             self._aligned(fixed, moving, places, result)
 
-        self.runner.start(pair.step(settings, None, self._watched), done, "Aligning")
+        self.runner.start(pair.step(settings, given, self._watched), done, "Aligning")
 
     def _busy_changed(self, busy: bool) -> None:
-        for part in (self._choices, self.transform):
+        for part in (self._choices, self.tools, self.transform):
             part.setEnabled(not busy)
         self.undo.setVisible(not busy)  # it knows by itself whether it has anything to undo
         if busy:
@@ -208,7 +223,9 @@ class AlignDock(QWidget):
         if not steps:
             return
         if self.runner.busy and self.view.is_shown and self._pair == self._running:
-            self.view.set_matrix(np.asarray(steps[-1].matrix, np.float64))
+            matrix = np.asarray(steps[-1].matrix, np.float64)
+            self.view.set_matrix(matrix)
+            self.tools.show_matrix(matrix)
         self.curve.show()
         self.curve.show_steps([(step.level, step.metric) for step in steps], self._metric)
 
@@ -294,6 +311,7 @@ class AlignDock(QWidget):
             except InputError as error:
                 problem = str(error)
         self.notice.say(problem, "warning")
+        self.tools.set_pair(self._pair)
         if moving is not None:
             self.resample.layer.choose(moving)
             self.transform.layer.choose(moving)
@@ -304,6 +322,7 @@ class AlignDock(QWidget):
         """Show both stacks as they lie now; while they are aligned, as far as that is."""
         pair, mode = self._pair, self.mode.currentData()
         if pair is None or mode == _OFF or not self._on_screen.now:
+            self.tools.stop()
             self.view.hide()
             return
         steps = self._watched.steps if self.runner.busy and pair == self._running else []
@@ -314,6 +333,14 @@ class AlignDock(QWidget):
             self.notice.say(str(problem), "warning")
             return
         self.view.set_mode(mode)
+        self.tools.show_matrix(self.view.matrix)
+
+    def _hand_changed(self, is_on: bool) -> None:
+        if is_on and self.mode.currentData() == _OFF:
+            self.mode.setCurrentIndex(self.mode.findData("blend"))
+
+    def _kind_chosen(self) -> None:
+        self.tools.set_kind(self.form.value().kind)
 
     def _view_removed(self) -> None:
         """Leave the picture off for now if the person has deleted it."""
