@@ -194,7 +194,11 @@ def _forward(backward: Array, ndim: int) -> NDArray[np.float64]:
 def _spacings(fixed: Volume, moving: Volume, settings: RegisterSettings) -> list[float]:
     """Spacings of the resolutions, from fine to coarse."""
     edges = [float(np.prod(v.voxel_size_um or (1.0,))) ** (1 / v.ndim) for v in (fixed, moving)]
-    voxels = max(float(np.prod(v.shape)) for v in (fixed, moving))
+    # voxels of the smaller field of view, as large as the coarser image's
+    voxels = min(
+        float(np.prod(np.array(v.shape) * edge / max(edges)))
+        for v, edge in zip((fixed, moving), edges, strict=True)
+    )
     finest = settings.finest or (1 if voxels <= _SMALL_VOXELS or fixed.ndim == 2 else 2)
     return [max(edges) * finest * 2**i for i in range(settings.levels)]
 

@@ -52,7 +52,7 @@ class RegisterSettings(Settings):
         le=16,
     )
     samples: int = setting(
-        100_000,
+        200_000,
         "Largest number of voxels that are compared in a resolution.",
         unit="voxels",
         ge=1000,
