@@ -14,6 +14,8 @@ _WIDE = ("Results table",)
 
 _STEPS = (
     "Prepare stack",
+    "Align stacks",
+    "Align states",
     "Filter image",
     "Segment phases",
     "Label particles",
