@@ -166,3 +166,16 @@ def test_indices_of_the_fixed_image_lead_to_those_of_the_moving_one() -> None:
     unknown = common_world(volume(size=None), volume(size=None, origin_um=(1, 0, 0)))
     assert unknown.unit == "voxel"
     np.testing.assert_array_equal(unknown.moving[:3, 3], [1, 0, 0])
+
+
+@pytest.mark.parametrize("kind", ["translation", "rigid", "similarity"])
+def test_a_long_chain_of_rounded_transforms_stays_of_its_kind(kind: Kind) -> None:
+    """Matrices from files with seven digits, as states of a series follow one another."""
+    steps = [
+        Transform(a_matrix(kind, 3, seed).astype(np.float32), kind, unit="um") for seed in range(40)
+    ]
+    chain = steps[0]
+    for step in steps[1:]:
+        chain = step.compose(chain.invert().invert())
+    assert chain.kind == kind
+    assert kind_of(chain.matrix) == kind

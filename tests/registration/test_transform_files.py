@@ -63,6 +63,26 @@ def test_the_json_is_the_contracts(tmp_path: Path) -> None:
     assert (back.unit, back.ndim, back.fixed_voxel_size_um) == ("voxel", 2, None)
 
 
+def test_figures_of_numpy_are_numbers_and_none_is_null(tmp_path: Path) -> None:
+    quality = {
+        "correlation": np.float32(0.5),
+        "blocks": np.array([[1.5, np.nan]]),
+        "counts": (np.int64(3), True),
+        "ratio": float("inf"),
+        "warnings": ["little overlap"],
+    }
+    write_transform(tmp_path / "t.json", Transform(np.eye(4), quality=quality))
+    text = (tmp_path / "t.json").read_text(encoding="utf-8")
+    assert "NaN" not in text
+    assert json.loads(text)["quality"] == {
+        "correlation": 0.5,
+        "blocks": [[1.5, None]],
+        "counts": [3, True],
+        "ratio": None,
+        "warnings": ["little overlap"],
+    }
+
+
 @settings(max_examples=40, deadline=None)
 @given(kind=st.sampled_from(KINDS), ndim=st.sampled_from([2, 3]), seed=st.integers(0, 10_000))
 def test_itk_does_to_points_the_inverse_in_x_y_z(kind: Kind, ndim: int, seed: int) -> None:
@@ -71,8 +91,8 @@ def test_itk_does_to_points_the_inverse_in_x_y_z(kind: Kind, ndim: int, seed: in
     for point in np.random.default_rng(seed).uniform(-500, 500, (4, ndim)):
         in_fixed = made.apply_points([point])[0]
         at = np.array(itk.TransformPoint(in_fixed[::-1].tolist()))[::-1]
-        # Positions of up to a few 1000 µm; versors keep half the digits near half a turn.
-        np.testing.assert_allclose(at, point, atol=1e-4 if kind == "similarity" else 1e-8)
+        # Positions of up to a few 1000 µm, and a matrix to 1e-11.
+        np.testing.assert_allclose(at, point, atol=1e-7)
 
 
 CLASSES = {
@@ -97,6 +117,25 @@ def test_tfm_goes_round_and_names_itks_class(
     np.testing.assert_allclose(back.matrix[:-1, -1], made.matrix[:-1, -1], atol=1e-6)
     assert (back.kind, back.unit, back.fixed_voxel_size_um) == (kind, "um", None)
     assert [p.name for p in tmp_path.iterdir()] == [path.name]
+
+
+@pytest.mark.parametrize("kind", ["rigid", "similarity"])
+@pytest.mark.parametrize("turn", [np.pi / 2, np.pi, -np.pi / 2])
+@pytest.mark.parametrize("axis", [(1, 0, 0), (0, 1, 0), (0, 0, 1), (0.6, 0.0, 0.8)])
+@pytest.mark.parametrize("off", [0.0, 1e-9, 1e-5])
+def test_quarter_and_half_turns_survive_a_tfm(
+    tmp_path: Path, kind: Kind, turn: float, axis: Any, off: float
+) -> None:
+    """Euler angles and versors, which ITK's files hold, lose some of them."""
+    matrix = np.eye(4)
+    matrix[:3, :3] = rotation_matrix(np.multiply(turn, axis)) @ rotation_matrix([0.3, off, -off])
+    matrix[:3, :3] *= 1.3 if kind == "similarity" else 1
+    matrix[:3, 3] = [100, -300, 500]
+    write_transform(tmp_path / "t.tfm", Transform(matrix, kind, unit="um"))
+    back = read_transform(tmp_path / "t.tfm")
+    np.testing.assert_allclose(back.linear, matrix[:3, :3], atol=1e-10)
+    np.testing.assert_allclose(back.matrix[:3, 3], matrix[:3, 3], atol=1e-7)
+    assert back.kind == kind
 
 
 # As in ITK's Software Guide: matrix by rows, then translation; then the centre.

@@ -16,8 +16,8 @@ __all__ = ["Sampler"]
 
 _BLOCK_VOXELS = 1 << 21
 _SOURCE_VOXELS = 1 << 23
-_SPLINE_MARGIN = 24
-"""Beyond it a voxel's share in a cubic spline is below 1e-13."""
+_SPLINE_MARGIN = 16
+"""Beyond it a voxel's share in a cubic spline is below 1e-9."""
 
 
 @dataclass(frozen=True, eq=False)

@@ -126,7 +126,7 @@ class Transform:
     def invert(self) -> Transform:
         """The map from the fixed world to the moving one; what was measured is not kept."""
         return Transform(
-            np.asarray(np.linalg.inv(self.matrix), np.float64),
+            _exactly(np.linalg.inv(self.matrix), self.kind),
             self.kind,
             self.moving_voxel_size_um,
             self.fixed_voxel_size_um,
@@ -162,9 +162,10 @@ class Transform:
                 f"{_UNIT_NAMES[self.unit or 'um']}: they cannot follow one another. Set the "
                 "voxel sizes in the Prepare dock and align again."
             )
+        kind = max(self.kind, first.kind, key=KINDS.index)
         return Transform(
-            self.matrix @ first.matrix,
-            max(self.kind, first.kind, key=KINDS.index),
+            _exactly(self.matrix @ first.matrix, kind),
+            kind,
             self.fixed_voxel_size_um,
             first.moving_voxel_size_um,
             unit=self.unit,
@@ -193,6 +194,18 @@ def _is(linear: NDArray[np.float64], kind: Kind) -> bool:
     if kind == "rigid" and abs(scale - 1) > _FIT:
         return False
     return bool(np.abs(linear.T @ linear / scale**2 - eye).max() <= _FIT)
+
+
+def _exactly(matrix: NDArray[Any], kind: Kind) -> NDArray[np.float64]:
+    """The matrix of a kind next to one that is nearly of it: rounding does not add up."""
+    nearest = np.array(matrix, np.float64)
+    ndim = len(nearest) - 1
+    if kind == "translation":
+        nearest[:-1, :-1] = np.eye(ndim)
+    elif kind != "affine":
+        u, widths, v = np.linalg.svd(nearest[:-1, :-1])
+        nearest[:-1, :-1] = (1.0 if kind == "rigid" else widths.mean()) * (u @ v)
+    return nearest
 
 
 def _check(matrix: NDArray[np.float64], kind: str) -> None:

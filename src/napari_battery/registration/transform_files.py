@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import json
+import math
 import os
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -19,6 +21,15 @@ __all__ = ["FORMAT", "from_itk", "read_transform", "to_itk", "write_transform"]
 FORMAT = "napari-battery-transform/1"
 _LARGEST_BYTES = 1 << 24
 """A linear transform takes a few hundred bytes; a deformation field takes millions."""
+_EXACT = 1e-11
+"""What of a matrix may be lost: 10 fm over 1 mm."""
+_CLASSES = {
+    ("rigid", 2): ("Euler2DTransform",),
+    # Euler angles fail at quarter turns about x, versors near half turns
+    ("rigid", 3): ("Euler3DTransform", "VersorRigid3DTransform"),
+    ("similarity", 2): ("Similarity2DTransform",),
+    ("similarity", 3): ("Similarity3DTransform",),
+}
 
 
 def write_transform(path: str | os.PathLike[str], transform: Transform) -> None:
@@ -94,7 +105,8 @@ def to_itk(transform: Transform) -> Any:
     -------
     SimpleITK.Transform
         TranslationTransform, Euler2D/3DTransform, Similarity2D/3DTransform or
-        AffineTransform, centred on the origin.
+        AffineTransform, centred on the origin; VersorRigid3DTransform or AffineTransform
+        also for the rotations that the parameters of the others cannot hold.
 
     Raises
     ------
@@ -111,20 +123,23 @@ def to_itk(transform: Transform) -> Any:
     inverse = transform.invert().matrix
     linear = inverse[:-1, :-1][::-1, ::-1]
     offset = [float(v) for v in inverse[:-1, -1][::-1]]
-    flat = transform.ndim == 2
     if transform.kind == "translation":
         return SimpleITK.TranslationTransform(transform.ndim, offset)
-    if transform.kind == "rigid":
-        itk: Any = SimpleITK.Euler2DTransform() if flat else SimpleITK.Euler3DTransform()
+    scale = abs(float(np.linalg.det(linear))) ** (1 / transform.ndim)
+    for name in _CLASSES.get((transform.kind, transform.ndim), ()):
+        itk = getattr(SimpleITK, name)()
         # ITK refuses a matrix that is a rounding error off a rotation
-        itk.SetMatrix(_nearest_rotation(linear).ravel().tolist())
-    elif transform.kind == "similarity":
-        itk = SimpleITK.Similarity2DTransform() if flat else SimpleITK.Similarity3DTransform()
-        scale = float(np.linalg.det(linear)) ** (1 / transform.ndim)
-        itk.SetMatrix((scale * _nearest_rotation(linear / scale)).ravel().tolist())
-    else:
-        itk = SimpleITK.AffineTransform(transform.ndim)
-        itk.SetMatrix(linear.ravel().tolist())
+        factor = 1.0 if transform.kind == "rigid" else scale
+        wanted = factor * _nearest_rotation(linear / scale)
+        itk.SetMatrix(wanted.ravel().tolist())
+        itk.SetTranslation(offset)
+        # files hold angles or versors, and those do not say every rotation exactly
+        again = getattr(SimpleITK, name)()
+        again.SetParameters(itk.GetParameters())
+        if np.abs(np.reshape(again.GetMatrix(), linear.shape) - wanted).max() <= _EXACT:
+            return itk
+    itk = SimpleITK.AffineTransform(transform.ndim)
+    itk.SetMatrix(linear.ravel().tolist())
     itk.SetTranslation(offset)
     return itk
 
@@ -175,8 +190,21 @@ def _to_json(transform: Transform) -> dict[str, Any]:
         "kind": transform.kind,
         "fixed_voxel_size_um": transform.fixed_voxel_size_um,
         "moving_voxel_size_um": transform.moving_voxel_size_um,
-        "quality": dict(transform.quality),
+        "quality": _fit_for_json(transform.quality),
     }
+
+
+def _fit_for_json(value: Any) -> Any:
+    """Numbers as JSON knows them; null where there is none (NaN, infinity)."""
+    if isinstance(value, Mapping):
+        return {str(key): _fit_for_json(item) for key, item in value.items()}
+    if isinstance(value, np.ndarray | np.generic):
+        return _fit_for_json(value.tolist())
+    if isinstance(value, list | tuple):
+        return [_fit_for_json(item) for item in value]
+    if isinstance(value, float) and not math.isfinite(value):
+        return None
+    return value
 
 
 def _read_json(path: Path) -> Transform:
