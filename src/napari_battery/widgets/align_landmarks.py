@@ -227,8 +227,8 @@ class Landmarks(QObject):
             return False
         self._places[role][self._number] = voxel
         other: Role = "moving" if role == "fixed" else "fixed"
-        self._ask("" if self._number in self._places[other] else other)
         self._pairs_changed()
+        self._ask("" if self._number in self._places[other] else other)
         return True
 
     def _is_inside(self, role: Role, voxel: Place) -> bool:

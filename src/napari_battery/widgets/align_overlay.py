@@ -86,8 +86,9 @@ def slice_grid(
     spans = {}
     for axis in plane:
         n, unit = fixed[axis], fixed[axis] / _BEYOND_STEPS
-        before = np.ceil((-0.5 - there[axis].min()) / unit - 1e-9) * unit
-        after = np.ceil((there[axis].max() - (n - 0.5)) / unit - 1e-9) * unit
+        # what stands out by less than a voxel is not worth it
+        before = np.ceil((-0.5 - there[axis].min() - 1) / unit) * unit
+        after = np.ceil((there[axis].max() - (n - 0.5) - 1) / unit) * unit
         before, after = np.clip([before, after], 0, _BEYOND * n)
         spans[axis] = (-0.5 - before, n - 0.5 + after)
         finer = float(np.linalg.norm(to_moving[:-1, axis]))
