@@ -180,3 +180,10 @@ def test_pairs_that_agree_on_nothing_are_refused() -> None:
     fixed, moving = np.random.default_rng(2).uniform(0, 100, (2, 10, 3))
     with pytest.raises(InputError, match="agree to within 0.5 µm"):
         fit_landmarks(fixed, moving, "rigid", ransac=0.5)
+
+
+def test_landmarks_of_stacks_without_voxel_sizes_count_voxels() -> None:
+    assert fit_landmarks(PLANE, PLANE, "rigid", unit="voxel").transform.unit == "voxel"
+    fixed, moving = np.random.default_rng(2).uniform(0, 100, (2, 10, 3))
+    with pytest.raises(InputError, match="agree to within 0.5 voxels"):
+        fit_landmarks(fixed, moving, "rigid", ransac=0.5, unit="voxel")

@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from napari_battery.errors import InputError
-from napari_battery.registration.transform import KINDS, Kind, Transform
+from napari_battery.registration.transform import KINDS, Kind, Transform, Unit
 
 __all__ = ["LandmarkFit", "fewest_pairs", "fit_landmarks"]
 
@@ -46,6 +46,7 @@ def fit_landmarks(
     kind: Kind = "rigid",
     ransac: float | None = None,
     seed: int = 0,
+    unit: Unit = "um",
 ) -> LandmarkFit:
     """Fit the transform that brings moving landmarks onto fixed ones, by least squares.
 
@@ -59,6 +60,9 @@ def fit_landmarks(
         pairs that agree, and the others are left out. All pairs count by default.
     seed : int
         Chooses the subsets that are tried where there are too many for all.
+    unit : {"um", "voxel"}
+        "voxel" where both voxel sizes of the pair are unknown: then every length given and
+        found counts voxels.
 
     Returns
     -------
@@ -83,7 +87,7 @@ def fit_landmarks(
     n = len(fixed)
     chosen = np.ones(n, bool)
     if ransac is not None:
-        chosen = _agreeing(fixed, moving, kind, ransac, seed)
+        chosen = _agreeing(fixed, moving, kind, ransac, seed, unit)
     matrix = _fit(fixed[chosen], moving[chosen], kind)
     if matrix is None:
         raise InputError(_degenerate(kind, fixed.shape[1], int(chosen.sum())))
@@ -102,7 +106,7 @@ def fit_landmarks(
         "rms_residual_um": rms,
         "warnings": warnings,
     }
-    return LandmarkFit(Transform(matrix, kind, quality=quality, unit="um"), residuals, chosen)
+    return LandmarkFit(Transform(matrix, kind, quality=quality, unit=unit), residuals, chosen)
 
 
 def _checked(fixed: ArrayLike, moving: ArrayLike, kind: str) -> tuple[Points, Points]:
@@ -238,11 +242,12 @@ def _subsets(n: int, size: int, seed: int) -> Iterator[tuple[int, ...]]:
 
 
 def _agreeing(
-    fixed: Points, moving: Points, kind: Kind, limit: float, seed: int
+    fixed: Points, moving: Points, kind: Kind, limit: float, seed: int, unit: Unit
 ) -> NDArray[np.bool_]:
     """The most pairs that one transform brings to within `limit` of each other."""
+    length = "µm" if unit == "um" else "voxels"
     if not (math.isfinite(limit) and limit > 0):
-        raise InputError(f"The largest residual is {limit} µm; it must be above 0.")
+        raise InputError(f"The largest residual is {limit} {length}; it must be above 0.")
     n, ndim = fixed.shape
     needed = fewest_pairs(kind, ndim)
     best, best_worth = np.zeros(n, bool), (0, -math.inf)
@@ -262,7 +267,7 @@ def _agreeing(
             matrix = _fit(fixed[agree], moving[agree], kind)
     if best.sum() <= needed:
         raise InputError(
-            f"No {needed + 1} of the {n} pairs of landmarks agree to within {limit:g} µm on a "
+            f"No {needed + 1} of the {n} pairs of landmarks agree to within {limit:g} {length} on a "
             f"transform of the kind “{kind}”. Check the pairs, allow a larger residual, or add "
             "pairs."
         )
