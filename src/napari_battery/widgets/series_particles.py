@@ -49,6 +49,8 @@ from napari_battery.widgets.table_view import TableView
 
 __all__ = ["ParticlesPart"]
 
+_FIRST = ("label", "shift_x", "shift_y", "shift_z", "outlier", "note")
+"""Beginnings of the names of columns that are shown first."""
 _HIDDEN = ("centroid_z_um", "centroid_y_um", "centroid_x_um")
 
 
@@ -191,7 +193,9 @@ class ParticlesPart(QWidget):
             return table, made
 
         self.runner.start(
-            step, lambda result: self._followed(*result, fixed, moving), "Following particles"
+            step,
+            lambda result: self._followed(result[0], result[1], fixed, moving),
+            "Following particles",
         )
 
     def _followed(
@@ -206,6 +210,7 @@ class ParticlesPart(QWidget):
                 f"None of {len(table):,} particles could be followed from “{fixed.name}” to "
                 f"“{moving.name}”; the table's notes would say: {_commonest(table)}"
             )
+        self._enlarge(field)
         name = f"displacements, {fixed.name} to {moving.name}"
         synthetic = bool(fixed.metadata.get("synthetic") or moving.metadata.get("synthetic"))
         layer = add_field(
@@ -225,6 +230,12 @@ class ParticlesPart(QWidget):
         )
         self._show()
 
+    def _enlarge(self, field: Field) -> None:
+        """Set the arrows' length so that they are seen; the person may change it."""
+        self.scale_factor.blockSignals(True)
+        self.scale_factor.setValue(field.clear_factor(self._look()))
+        self.scale_factor.blockSignals(False)
+
     # --- results
 
     def _look(self) -> VectorLook:
@@ -237,7 +248,10 @@ class ParticlesPart(QWidget):
         self._results.setVisible(followed is not None)
         if followed is None:
             return
-        self.view.show_table(followed.table, assumed=followed.assumed)
+        names = [str(name) for name in followed.table.columns]
+        first = [name for name in names if name.startswith(_FIRST)]
+        rest = [name for name in names if name not in first]
+        self.view.show_table(followed.table[[*first, *rest]], assumed=followed.assumed)
         marked = followed.table.loc[followed.table["outlier"].astype(bool), "label"]
         self.view.table.mark({int(label): QColor(OUTLIER) for label in marked})
         self.summary.say(_in_words(followed))

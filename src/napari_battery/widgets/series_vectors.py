@@ -25,6 +25,7 @@ _SHAFT = 0.06
 """Width of an arrow over the typical diameter of a particle."""
 _TOP_PERCENT = 98
 """The colours end at this percentile of the lengths, so that a few long ones leave some."""
+_REACH = 0.8
 _FEATURES = ("label", "correlation", "outlier", "touches_border")
 _LONE_VOXELS = 10.0
 """Taken for the diameter of a particle without neighbours."""
@@ -92,6 +93,12 @@ class Field:
         kept = lengths[~self.is_outlier]
         top = float(np.percentile(kept if len(kept) else lengths, _TOP_PERCENT))
         return top if top > 0 else 1.0
+
+    def clear_factor(self, look: VectorLook) -> float:
+        """A round factor at which the longest arrows reach over most of a particle."""
+        wanted = _REACH * self.diameter / self.top(look)
+        power = 10.0 ** np.floor(np.log10(wanted))
+        return float(max(step * power for step in (1, 2, 5) if step * power <= wanted))
 
 
 def field_of(table: pd.DataFrame, fixed: Volume) -> Field | None:
