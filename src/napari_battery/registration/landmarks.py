@@ -267,8 +267,8 @@ def _agreeing(
             matrix = _fit(fixed[agree], moving[agree], kind)
     if best.sum() <= needed:
         raise InputError(
-            f"No {needed + 1} of the {n} pairs of landmarks agree to within {limit:g} {length} on a "
-            f"transform of the kind “{kind}”. Check the pairs, allow a larger residual, or add "
+            f"No {needed + 1} of the {n} pairs of landmarks agree to within {limit:g} {length} on "
+            f"a transform of the kind “{kind}”. Check the pairs, allow a larger residual, or add "
             "pairs."
         )
     return best
