@@ -310,3 +310,36 @@ def test_a_layer_is_written_anew_on_the_fixed_grid(
     panel.layer.choose(layers[0])
     panel.run()
     assert "other than the fixed stack" in panel.runner.message.text()
+
+
+def test_a_pair_fits_once_its_voxel_size_is_known(
+    viewer: ViewerModel, dock: AlignDock, layers: Any, qtbot: QtBot
+) -> None:
+    unknown = viewer.add_image(HIGH, name="unknown")
+    dock.moving.choose(unknown)
+    assert "is unknown" in dock.notice.text()
+    assert not dock.view.is_shown
+    unknown.scale, unknown.units = (HIGH_UM,) * 3, ("um",) * 3
+    qtbot.waitUntil(lambda: dock.notice.text() == "", timeout=5000)
+    assert dock.view.is_shown
+
+
+def test_what_a_run_came_to_goes_once_something_else_is_moved(
+    dock: AlignDock, layers: Any, qtbot: QtBot
+) -> None:
+    align(dock, qtbot)
+    dock.move(TRUTH, "by hand")
+    assert not dock.curve.isVisibleTo(dock)
+    assert not dock.quality.table.isVisibleTo(dock)
+    assert dock.runner.message.text() == ""
+
+
+def test_a_picture_that_is_deleted_stays_away_for_this_sitting_only(
+    viewer: ViewerModel, dock: AlignDock, layers: Any, qtbot: QtBot
+) -> None:
+    viewer.layers.remove(dock.view.layer)
+    assert dock.mode.currentData() == "off"
+    assert layers[1].visible
+    other = AlignDock(viewer)
+    qtbot.addWidget(other)
+    assert other.mode.currentData() == "blend"

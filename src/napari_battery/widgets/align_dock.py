@@ -7,12 +7,20 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from napari.layers import Image, Labels
 from numpy.typing import NDArray
-from qtpy.QtCore import Qt, QTimer
-from qtpy.QtWidgets import QComboBox, QFormLayout, QSizePolicy, QVBoxLayout, QWidget
+from qtpy.QtCore import QTimer
+from qtpy.QtWidgets import QVBoxLayout, QWidget
 
 from napari_battery.errors import InputError
 from napari_battery.registration.settings import RegisterSettings
 from napari_battery.registration.transform import kind_of, transform_between
+from napari_battery.widgets.align_choices import (
+    LANDMARKS,
+    MODES,
+    OFF,
+    STARTS,
+    choices_of,
+    form_layout,
+)
 from napari_battery.widgets.align_place import move_layers, moved_so_far
 from napari_battery.widgets.align_quality import MetricCurve, QualityPanel
 from napari_battery.widgets.align_resample import ResamplePanel
@@ -22,7 +30,7 @@ from napari_battery.widgets.align_transform import TransformPanel, in_words
 from napari_battery.widgets.align_view import AlignView
 from napari_battery.widgets.choosers import LayerChooser
 from napari_battery.widgets.closing import delete_when_closed
-from napari_battery.widgets.forms import SettingsForm, remembered
+from napari_battery.widgets.forms import SettingsForm
 from napari_battery.widgets.layers import volume_from_layer
 from napari_battery.widgets.notice import Notice
 from napari_battery.widgets.running import StepRunner
@@ -41,8 +49,6 @@ if TYPE_CHECKING:
 __all__ = ["AlignDock"]
 
 _WATCH_MS = 80
-_OFF = "off"
-_LANDMARKS = "landmarks"
 _FINE = (
     "levels",
     "finest",
@@ -52,24 +58,6 @@ _FINE = (
     "rotation_search_deg",
     "seed",
 )
-_STARTS = {
-    "nothing": ("Anywhere: search", "By correlation; the stacks may lie anywhere"),
-    "current": (
-        "Where it lies now",
-        "Also after it was dragged, moved to landmarks or by a transform",
-    ),
-    _LANDMARKS: ("Landmarks", "Where the pairs marked under Landmarks put it"),
-}
-_MODES: dict[str, tuple[str, str]] = {
-    "blend": ("Colours", "Fixed magenta, moving green; grey where they agree"),
-    "checkerboard": ("Checkerboard", "Tiles of the fixed and of the moving stack in turn"),
-    "swipe": ("Swipe", "Fixed on the left of a line that can be dragged, moving on its right"),
-    "difference": ("Difference", "Moving less fixed; grey where they agree"),
-    "flicker": ("Flicker", "Both in turn: what is not aligned jumps"),
-    "fixed": ("Fixed only", "The fixed stack alone"),
-    "moving": ("Moving only", "The moving stack alone, resampled where it lies now"),
-    _OFF: ("Off: layers as they are", "napari draws a tilted stack wrongly in 2-D slices"),
-}
 _METRICS = {"correlation": "Correlation", "mutual-information": "Mutual information (nats)"}
 
 Matrix = NDArray[np.float64]
@@ -89,11 +77,11 @@ class AlignDock(QWidget):
         self.fixed.choose(next((x for x in viewer.layers if isinstance(x, Image)), None))
         self.form = SettingsForm(RegisterSettings)
         self.form.show_field("start", False)
-        self.start = _choices(
-            _STARTS, "align/start", "Where the moving stack is when the alignment begins"
+        self.start = choices_of(
+            STARTS, "align/start", "Where the moving stack is when the alignment begins"
         )
-        self.mode = _choices(
-            _MODES, "align/view", "How both stacks are compared in the slice shown"
+        self.mode = choices_of(
+            MODES, "align/view", "How both stacks are compared in the slice shown"
         )
         self.view = AlignView(self, viewer)
         self.tools = AlignTools(viewer, self.view)
@@ -120,6 +108,10 @@ class AlignDock(QWidget):
         self._metric = ""
         self._pair: tuple[Any, Any] | None = None
         self._running: tuple[Any, Any] | None = None
+        self._followed: list[Any] = []
+        self._changed = QTimer(self)
+        self._changed.setSingleShot(True)
+        self._changed.timeout.connect(self._pair_chosen)
         self._timer = QTimer(self)
         self._timer.setInterval(_WATCH_MS)
         self._timer.timeout.connect(self._look)
@@ -138,8 +130,11 @@ class AlignDock(QWidget):
         self.tools.hand.changed.connect(self._hand_changed)
         self.tools.undo_pressed.connect(self.undo.undo)
         self.undo.pressed.connect(self.tools.hand.end_gesture)  # it is what is undone then
+        self.transform.applied.connect(self._forget_run)
         self.runner.clicked.connect(self.run)
         self.runner.busy_changed.connect(self._busy_changed)
+        followed, changed = self._followed, self._layer_changed
+        self.destroyed.connect(lambda: _unfollow(followed, changed))
         self._kind_chosen()
         self._pair_chosen()
 
@@ -147,7 +142,7 @@ class AlignDock(QWidget):
         content = QWidget()
         column = QVBoxLayout(content)
         column.setContentsMargins(6, 6, 6, 6)
-        top, masks = _form_layout(), _form_layout()
+        top, masks = form_layout(), form_layout()
         self._choices = QWidget()
         choices = QVBoxLayout(self._choices)
         choices.setContentsMargins(0, 0, 0, 0)
@@ -164,7 +159,7 @@ class AlignDock(QWidget):
         choices.addWidget(Section("Masks", mask_part, key="align/masks"))
         choices.addWidget(Section("Fine settings", fine, key="align/fine"))
         column.addWidget(self._choices)
-        view = _form_layout()
+        view = form_layout()
         view.addRow("View", self.mode)
         column.addLayout(view)
         column.addWidget(self.tools)
@@ -190,7 +185,7 @@ class AlignDock(QWidget):
         fixed, moving, start = self.fixed.layer, self.moving.layer, self.start.currentData()
         try:
             pair = pair_of(fixed, moving, self.fixed_mask.layer, self.moving_mask.layer)
-            given = self.tools.fit() if start == _LANDMARKS else None
+            given = self.tools.fit() if start == LANDMARKS else None
             start = start if given is None else "transform"
             settings = self.form.value().model_copy(update={"start": start})
         except ValueError as problem:  # InputError, or settings that do not go together
@@ -246,6 +241,7 @@ class AlignDock(QWidget):
             kind=result.transform.kind,
             quality=result.quality,
         )
+        self.curve.show()
         self.quality.show_quality(result.quality, result.notes, str(result.transform.unit))
         self.runner.say(f"Moved “{moving.name}”: {in_words(result.transform)}")
 
@@ -274,14 +270,20 @@ class AlignDock(QWidget):
 
         def take_back() -> None:
             restore()
-            self.quality.forget()
+            self._forget_run()
             self._show_pair()
             self._tell_transform()
 
         self.undo.push(what, take_back)
-        self.quality.forget()
+        self._forget_run()
         self._show_pair()
         self._tell_transform(quality)
+
+    def _forget_run(self) -> None:
+        """Show no more how a run went after which something else was moved."""
+        self.quality.forget()
+        self.curve.hide()
+        self.runner.say("")
 
     def _tell_transform(self, quality: Any = None) -> None:
         """Have what the moving stack was moved by in all at hand, to save and to apply."""
@@ -301,8 +303,8 @@ class AlignDock(QWidget):
 
     def _pair_chosen(self) -> None:
         fixed, moving = self.fixed.layer, self.moving.layer
-        self.quality.forget()
-        self.curve.hide()
+        self._forget_run()
+        self._follow()
         self._pair, problem = None, ""
         if fixed is not None and moving is not None:
             try:
@@ -318,10 +320,23 @@ class AlignDock(QWidget):
         self._tell_transform()
         self._show_pair()
 
+    def _follow(self) -> None:
+        """Look again whether the pair fits together once a layer has other voxels."""
+        _unfollow(self._followed, self._layer_changed)
+        for layer in (self.fixed.layer, self.moving.layer):
+            if layer is not None:
+                events = layer.events
+                self._followed += [events.scale, events.units, events.data]
+        for emitter in self._followed:
+            emitter.connect(self._layer_changed)
+
+    def _layer_changed(self, event: Any = None) -> None:
+        self._changed.start(0)  # one change of voxel size is several events
+
     def _show_pair(self, *_: Any) -> None:
         """Show both stacks as they lie now; while they are aligned, as far as that is."""
         pair, mode = self._pair, self.mode.currentData()
-        if pair is None or mode == _OFF or not self._on_screen.now:
+        if pair is None or mode == OFF or not self._on_screen.now:
             self.tools.stop()
             self.view.hide()
             return
@@ -336,8 +351,15 @@ class AlignDock(QWidget):
         self.tools.show_matrix(self.view.matrix)
 
     def _hand_changed(self, is_on: bool) -> None:
-        if is_on and self.mode.currentData() == _OFF:
-            self.mode.setCurrentIndex(self.mode.findData("blend"))
+        if is_on and self.mode.currentData() == OFF:
+            self._view_as("blend")
+
+    def _view_as(self, mode: str) -> None:
+        """Compare in another way for now; the next sitting starts as the person had it."""
+        self.mode.blockSignals(True)
+        self.mode.setCurrentIndex(self.mode.findData(mode))
+        self.mode.blockSignals(False)
+        self._show_pair()
 
     def _kind_chosen(self) -> None:
         self.tools.set_kind(self.form.value().kind)
@@ -346,25 +368,9 @@ class AlignDock(QWidget):
         """Leave the picture off for now if the person has deleted it."""
         layers = self._viewer.layers
         if self._pair is not None and all(layer in layers for layer in self._pair):
-            self.mode.setCurrentIndex(self.mode.findData(_OFF))
+            self._view_as(OFF)
 
 
-def _form_layout() -> QFormLayout:
-    form = QFormLayout()
-    form.setFieldGrowthPolicy(QFormLayout.FieldGrowthPolicy.AllNonFixedFieldsGrow)
-    return form
-
-
-def _choices(choices: dict[str, tuple[str, str]], key: str, tooltip: str) -> QComboBox:
-    """A drop-down whose choice is remembered under `key`."""
-    box = QComboBox()
-    for name, (title, says) in choices.items():
-        box.addItem(title, name)
-        box.setItemData(box.count() - 1, says, Qt.ItemDataRole.ToolTipRole)
-    box.setToolTip(tooltip)
-    box.setSizeAdjustPolicy(QComboBox.SizeAdjustPolicy.AdjustToMinimumContentsLengthWithIcon)
-    box.setMinimumContentsLength(12)
-    box.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Fixed)
-    box.setCurrentIndex(max(box.findData(str(remembered().value(key, ""))), 0))
-    box.currentIndexChanged.connect(lambda _: remembered().setValue(key, box.currentData()))
-    return box
+def _unfollow(followed: list[Any], callback: Any) -> None:
+    while followed:
+        followed.pop().disconnect(callback)

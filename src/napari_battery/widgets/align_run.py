@@ -37,6 +37,8 @@ class Pair:
         """The step for a `StepRunner`."""
 
         def run(progress: Progress) -> Registration:
+            import matplotlib.figure  # noqa: F401  (the curve needs it at the first step)
+
             from napari_battery.registration.register import register
 
             return register(
