@@ -271,6 +271,7 @@ def test_nan_and_the_region_take_with_them_what_they_share(
     monkeypatch.setattr(sampling, "_BLOCK_VOXELS", block)
     data = textured((20, 30))
     data[:, 24:] = np.nan
+    data[:, 25:27] = [np.inf, -np.inf]
     region = np.ones((20, 30), bool)
     region[:5] = False
     moving = Volume(data, (1.0, 1.0), region=region)
@@ -289,7 +290,7 @@ def test_nan_and_the_region_take_with_them_what_they_share(
     assert np.isfinite(made.data[:, :last]).all()
     assert np.isnan(made.data[:, last:]).all()
     # What stood where there is no number does not ring through the rest.
-    clean = replace(moving, data=np.where(np.isnan(data), data[:, 23:24], data))
+    clean = replace(moving, data=np.where(np.isfinite(data), data, data[:, 23:24]))
     sane = apply_transform(
         clean, transform_between(fixed, moving, matrix, "rigid"), fixed, interpolation
     )

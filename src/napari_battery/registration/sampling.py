@@ -117,6 +117,7 @@ class Sampler:
             )
             if is_float:
                 inside &= np.isfinite(values)
+                values[~inside] = np.nan
         elif self.interpolation == "linear":
             grey = np.zeros(shape)
             kernels.sample_linear(
