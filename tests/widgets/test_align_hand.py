@@ -11,8 +11,9 @@ from napari.components import ViewerModel
 from pytestqt.qtbot import QtBot
 from qtpy.QtWidgets import QWidget
 
-from napari_battery.widgets.align_hand import HandMode, turned_in_plane
+from napari_battery.widgets.align_hand import HandMode
 from napari_battery.widgets.align_hand_panel import HandPanel
+from napari_battery.widgets.align_turning import turned_in_plane
 
 SHAPE = (6, 20, 30)
 DATA = np.zeros(SHAPE, np.uint8)
@@ -143,6 +144,17 @@ def test_keys_nudge_and_turn(viewer: ViewerModel, hand: HandMode) -> None:
     assert tilt[0, 2] != 0
 
 
+def test_control_pans_the_view(viewer: ViewerModel, hand: HandMode) -> None:
+    from napari_battery.widgets.slices import camera_of
+
+    hand.start(add(viewer), add(viewer))
+    before = np.array(camera_of(viewer).center)
+    assert drag(viewer, (1, 5, 5), (1, 7, 9), modifiers=("Control",))
+    # what was under the mouse goes with it: the middle of the view the other way
+    np.testing.assert_allclose(np.array(camera_of(viewer).center) - before, (0, -2, -4))
+    np.testing.assert_array_equal(hand.matrix, np.eye(4))
+
+
 def test_a_pause_ends_a_gesture(viewer: ViewerModel, hand: HandMode, qtbot: QtBot) -> None:
     hand.start(add(viewer), add(viewer))
     with qtbot.waitSignal(hand.finished) as done:
@@ -160,11 +172,11 @@ def test_keys_and_mouse_are_given_back(viewer: ViewerModel, hand: HandMode) -> N
     assert not drag(viewer, (1, 1, 1), (2, 2, 2))
 
 
-def test_a_brush_in_hand_paints_and_control_does_what_it_did(
+def test_a_brush_in_hand_paints_and_alt_does_what_it_did(
     viewer: ViewerModel, hand: HandMode
 ) -> None:
     hand.start(add(viewer), add(viewer))
-    assert not drag(viewer, (1, 1, 1), (2, 2, 2), modifiers=("Control",))
+    assert not drag(viewer, (1, 1, 1), (2, 2, 2), modifiers=("Alt",))
     labels = viewer.add_labels(DATA)
     viewer.layers.selection.active = labels
     labels.mode = "paint"

@@ -9,10 +9,10 @@ from pytestqt.qtbot import QtBot
 from qtpy.QtWidgets import QWidget
 
 from napari_battery.errors import InputError
+from napari_battery.widgets.align_divider import NAME as DIVIDER
 from napari_battery.widgets.align_view import NAME, AlignView
 from napari_battery.widgets.align_world import pair_world
 from napari_battery.widgets.layers import is_overlay
-from napari_battery.widgets.swipe import DIVIDER
 
 SHAPE = (8, 24, 30)
 DATA = np.random.default_rng(5).random(SHAPE).astype(np.float32)

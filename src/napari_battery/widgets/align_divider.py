@@ -11,7 +11,9 @@ from napari_battery.widgets.align_overlay import Grid
 from napari_battery.widgets.swipe import Patch, Swipe
 from napari_battery.widgets.swipe_geometry import screen_axes
 
-__all__ = ["Divider"]
+__all__ = ["NAME", "Divider"]
+
+NAME = "Fixed | moving"
 
 
 class Divider(Swipe):
@@ -47,3 +49,8 @@ class Divider(Swipe):
 
     def _draw_patch(self, data: NDArray[Any], start: tuple[int, ...], opacity: float) -> None:
         """The picture has the other image already."""
+
+    def _draw_line(self, at: float) -> None:
+        super()._draw_line(at)
+        if self.line.name != NAME:
+            self.line.name = NAME

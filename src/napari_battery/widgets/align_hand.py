@@ -13,12 +13,19 @@ from numpy.typing import NDArray
 from qtpy.QtCore import QObject, QTimer, Signal
 from qtpy.QtWidgets import QWidget
 
+from napari_battery.widgets.align_turning import (
+    angle_degrees,
+    axis_rotation,
+    shift,
+    turned,
+    turned_in_plane,
+)
 from napari_battery.widgets.align_world import PairWorld, pair_world, shown_plane
 from napari_battery.widgets.edit_keys import BoundKeys
 from napari_battery.widgets.listening import listen
 from napari_battery.widgets.slices import camera_of
 
-__all__ = ["HandMode", "turned", "turned_in_plane"]
+__all__ = ["HandMode"]
 
 Matrix = NDArray[np.float64]
 
@@ -30,7 +37,8 @@ _LOOKING = ("pan_zoom", "transform")
 class HandMode(QObject):
     """Lets the person move the moving layer; each gesture is one step to undo.
 
-    Dragging moves it in the slice, Shift and dragging turns it about `centre`. Arrow keys
+    Dragging moves it in the slice, Shift and dragging turns it about `centre`, Control and
+    dragging pans the view. Arrow keys
     nudge it in the slice, Page Up and Page Down across it; with Shift they turn it: Left and
     Right in the slice, Up and Down, Page Up and Page Down tip it out of the slice.
 
@@ -155,13 +163,13 @@ class HandMode(QObject):
         """Move by one step along an axis of the viewer (−1 across, −2 down the screen)."""
         away = np.zeros(len(self._matrix) - 1)
         away[axis] = sign * self.step
-        self._by_key("nudge", _shift(away))
+        self._by_key("nudge", shift(away))
 
     def turn(self, axis: int, sign: int) -> None:
         """Turn by `degrees` about an axis of the world through the centre."""
         centre = self._pivot()
         if centre is not None:
-            about = _axis_rotation(len(centre), axis, sign * self.degrees)
+            about = axis_rotation(len(centre), axis, sign * self.degrees)
             self._by_key("turn", turned(about, centre))
 
     # --- keys
@@ -180,7 +188,7 @@ class HandMode(QObject):
             ("PageDown", "through", -1),
         ):
             keys[key] = partial(self._press, screen, sign)
-            keys[f"Shift-{key}"] = partial(self._press_shift, screen, sign)
+            keys[f"Shift-{key}"] = partial(self._pressshift, screen, sign)
         layers = [self._viewer.layers.selection.active]
         self._keys.bind(keys, *(one for one in layers if one is not None), self._viewer)
 
@@ -190,7 +198,7 @@ class HandMode(QObject):
             axis, direction = axes[screen]
             self.nudge(axis, sign * direction)
 
-    def _press_shift(self, screen: str, sign: int) -> None:
+    def _pressshift(self, screen: str, sign: int) -> None:
         axes = self._screen_axes()
         if axes is None:
             return
@@ -227,10 +235,12 @@ class HandMode(QObject):
                 hand._take_centre(event.position)
                 return
             hand.end_gesture()
-            kind = "turn" if event.modifiers else "move"
+            modifiers = _names(event.modifiers)
+            kind = "pan" if "Control" in modifiers else "turn" if modifiers else "move"
             start, world = np.array(event.position), hand._world()
             pivot, before = hand._pivot(), hand.matrix
-            hand._begin(kind)
+            if kind != "pan":
+                hand._begin(kind)
             del hand
             yield
             while event.type == "mouse_move":
@@ -261,7 +271,7 @@ class HandMode(QObject):
         active = self._viewer.layers.selection.active
         if active is not None and str(getattr(active, "mode", "pan_zoom")) not in _LOOKING:
             return False
-        return {str(getattr(one, "name", one)) for one in event.modifiers} <= {"Shift"}
+        return _names(event.modifiers) in (set(), {"Shift"}, {"Control"})
 
     def _drag_to(
         self, kind: str, world: PairWorld, pivot: Any, before: Matrix, start: Any, position: Any
@@ -269,16 +279,27 @@ class HandMode(QObject):
         axes = self._screen_axes()
         if axes is None:
             return
+        if kind == "pan":
+            self._pan(np.asarray(start) - np.asarray(position))
+            return
         plane = [axes["down"][0], axes["across"][0]]
         old, new = world.position(start), world.position(position)
         if kind == "move":
             away = np.zeros_like(old)
             away[plane] = (new - old)[plane]
-            self._set(_shift(away) @ before)
+            self._set(shift(away) @ before)
             return
         one, other = (old - pivot)[plane], (new - pivot)[plane]
         angle = np.arctan2(other[1], other[0]) - np.arctan2(one[1], one[0])
         self._set(turned_in_plane(len(old), plane, float(angle), pivot) @ before)
+
+    def _pan(self, away: NDArray[np.float64]) -> None:
+        """Move the view; napari's own panning is taken while this mode lasts."""
+        camera = camera_of(self._viewer)
+        centre = np.array(camera.center, np.float64)
+        shown = list(self._viewer.dims.displayed)
+        centre[-len(shown) :] += away[shown]
+        camera.center = tuple(centre)
 
     def _take_centre(self, position: Any) -> None:
         world = self._world()
@@ -333,13 +354,13 @@ class HandMode(QObject):
 
     @staticmethod
     def _clockwise(axes: dict[str, tuple[int, int]]) -> int:
-        """Sign of a rotation, see `_axis_rotation`, that is clockwise on the screen."""
+        """Sign of a rotation, see `axis_rotation`, that is clockwise on the screen."""
         (down, one), (across, other) = axes["down"], axes["across"]
         return one * other * (1 if down < across else -1)
 
     def _in_words(self, before: Matrix) -> str:
         step = self._matrix @ np.linalg.inv(before)
-        turn = _angle_degrees(step[:-1, :-1])
+        turn = angle_degrees(step[:-1, :-1])
         if turn > 1e-6:
             return f"Turned by hand {turn:.3g}°"
         away = float(np.linalg.norm(step[:-1, -1]))
@@ -350,41 +371,6 @@ class HandMode(QObject):
             self.stop()
 
 
-def turned(rotation: Matrix, centre: NDArray[np.float64]) -> Matrix:
-    """Homogeneous matrix of a rotation about a point."""
-    matrix = np.eye(len(centre) + 1)
-    matrix[:-1, :-1] = rotation
-    matrix[:-1, -1] = centre - rotation @ centre
-    return matrix
-
-
-def turned_in_plane(
-    ndim: int, plane: list[int], angle: float, centre: NDArray[np.float64]
-) -> Matrix:
-    """Homogeneous matrix of a rotation from the first axis of a plane towards its second.
-
-    `angle` is in radians.
-    """
-    rotation = np.eye(ndim)
-    cos, sin = np.cos(angle), np.sin(angle)
-    rotation[np.ix_(plane, plane)] = [[cos, -sin], [sin, cos]]
-    return turned(rotation, centre)
-
-
-def _axis_rotation(ndim: int, axis: int, degrees: float) -> Matrix:
-    """Rotation about a world axis, from the last of the other two axes towards the first."""
-    plane = [a for a in range(ndim) if a != axis % ndim] if ndim == 3 else [0, 1]
-    centre = np.zeros(ndim)
-    return turned_in_plane(ndim, plane[::-1], np.deg2rad(degrees), centre)[:-1, :-1]
-
-
-def _shift(away: NDArray[np.float64]) -> Matrix:
-    matrix = np.eye(len(away) + 1)
-    matrix[:-1, -1] = away
-    return matrix
-
-
-def _angle_degrees(rotation: Matrix) -> float:
-    """Angle of a rotation matrix of 2 or 3 axes."""
-    extra = 0.0 if len(rotation) == 2 else 1.0
-    return float(np.rad2deg(np.arccos(np.clip((np.trace(rotation) - extra) / 2, -1, 1))))
+def _names(modifiers: Any) -> set[str]:
+    """Names of the keys held down, whatever kind of key napari tells of."""
+    return {str(getattr(one, "name", one)) for one in modifiers}

@@ -12,8 +12,8 @@ from napari_battery.widgets.spin import PlainSpinBox
 __all__ = ["HandPanel"]
 
 _HELP = (
-    "Drag moves, Shift+drag turns. Arrow and Page keys move by a step, with Shift they turn. "
-    "Ctrl+Z takes back. Hold Space to pan."
+    "Drag moves, Shift+drag turns, Ctrl+drag pans the view. Arrow and Page keys move by a step, "
+    "with Shift they turn. Ctrl+Z takes back, Esc ends."
 )
 
 

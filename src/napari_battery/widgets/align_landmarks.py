@@ -165,7 +165,9 @@ class Landmarks(QObject):
     def set_matrix(self, matrix: Matrix) -> None:
         """Show the moving landmarks where a transform puts them."""
         self._matrix = np.array(matrix, np.float64)
-        self._draw()
+        world, marks = self._world(), self._marks.get("moving")
+        if world is not None and marks is not None and marks.is_there:
+            marks.move(self._places["moving"], self._to_fixed(world, "moving"))
 
     def mark_wrong(self, numbers: set[int]) -> None:
         """Mark pairs that do not agree with the others."""

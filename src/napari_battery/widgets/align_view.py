@@ -22,17 +22,13 @@ from napari_battery.widgets.align_overlay import (
     slice_grid,
     tile_pixels,
 )
+from napari_battery.widgets.align_picture import NAME, Picture
 from napari_battery.widgets.align_world import PairWorld, pair_world, shown_plane
 from napari_battery.widgets.background import Latest
-from napari_battery.widgets.highlight import add_quietly
-from napari_battery.widgets.layers import KEY
 from napari_battery.widgets.listening import listen
 from napari_battery.widgets.slices import hidden_axis
-from napari_battery.widgets.swipe_geometry import placement
 
 __all__ = ["NAME", "AlignView"]
-
-NAME = "Alignment"
 
 _QUICK_PX = 384
 _FULL_PX = 2048
@@ -70,8 +66,7 @@ class AlignView(QObject):
     def __init__(self, parent: QWidget, viewer: ViewerModel) -> None:
         super().__init__(parent)
         self._viewer = viewer
-        self.layer: Any = None
-        """The picture, an Image layer of colours, while it is shown."""
+        self._picture = Picture(viewer)
         self.mode: Mode = "blend"
         self._fixed: Any = None
         self._moving: Any = None
@@ -80,9 +75,7 @@ class AlignView(QObject):
         self._samples: Samples | None = None
         self._version = 0
         self._flick = False
-        self._removing = False
         self._hidden: list[Any] = []
-        self._made: list[Any] = []
         self._followed: list[Any] = []
         self._latest = Latest(parent, self._report)
         self.divider = Divider(parent, viewer)
@@ -99,6 +92,11 @@ class AlignView(QObject):
     def matrix(self) -> NDArray[np.float64]:
         """Where the moving layer is shown; see `show`."""
         return self._matrix.copy()
+
+    @property
+    def layer(self) -> Any:
+        """The picture, an Image layer of colours; None while it is not shown."""
+        return self._picture.layer
 
     @property
     def is_shown(self) -> bool:
@@ -251,50 +249,8 @@ class AlignView(QObject):
             left=self.divider.left_of(grid, plane) if mode == "swipe" else None,
             tiles=tile_pixels(grid, _level(fixed).shape, plane),
         )
-        self._put(picture.reshape(*grid.shape, 4), grid)
-
-    def _put(self, picture: NDArray[np.uint8], grid: Grid) -> None:
-        fixed = self._fixed
-        place = _placement(fixed, grid)
-        layer = self.layer
-        if layer is not None and all(
-            np.array_equal(getattr(layer, name), place[name]) for name in ("rotate", "shear")
-        ):
-            layer.data = picture
-            for name in ("scale", "translate"):
-                if not np.allclose(getattr(layer, name), place[name], rtol=1e-12, atol=0):
-                    setattr(layer, name, place[name])
-            if not np.array_equal(layer.affine.affine_matrix, place["affine"]):
-                layer.affine = place["affine"]
-            return
-        from napari.layers import Image
-
-        old, self.layer = layer, None
-        new = Image(picture, rgb=True, name=NAME, metadata={KEY: {"overlay": True}}, **place)
-        self._made.append(new)
-        self.layer = new
-        add_quietly(self._viewer, new)
-        self._remove(old)
-        self._raise()
-
-    def _raise(self) -> None:
-        """Bring the picture above all images, which would cover it, and the divider above it."""
-        from napari.layers import Image
-
-        layers = self._viewer.layers
-        at = layers.index(self.layer)
-        images = [i for i, one in enumerate(layers) if isinstance(one, Image) and i != at]
-        above = max(images, default=-1) + 1
-        if at != above:
-            layers.move(at, above)
-        self._raise_divider()
-
-    def _raise_divider(self) -> None:
-        line, layers = self.divider.line, self._viewer.layers
-        if line is None or self.layer is None:
-            return
-        if layers.index(line) < layers.index(self.layer):
-            layers.move(layers.index(line), layers.index(self.layer) + 1)
+        self._picture.put(picture.reshape(*grid.shape, 4), fixed, grid)
+        self._picture.put_above(self.divider.line)
 
     def _place_divider(self) -> None:
         """Have the divider in the slice shown, where the mode has one."""
@@ -308,7 +264,7 @@ class AlignView(QObject):
         if axis is not None:
             start[axis] = world.slice_index(self._viewer, axis, shape[axis])
         self.divider.place(self._fixed, tuple(start), plane)
-        self._raise_divider()
+        self._picture.put_above(self.divider.line)
 
     def _flicker_on(self) -> None:
         self._flick = not self._flick
@@ -360,7 +316,7 @@ class AlignView(QObject):
         self._redraw()
 
     def _layer_removed(self, event: Any) -> None:
-        if self._removing or event.value is None:
+        if self._picture.is_removing or event.value is None:
             return
         if event.value in (self._fixed, self._moving, self.layer):
             self.hide()
@@ -370,30 +326,20 @@ class AlignView(QObject):
         """Take the picture out of the viewer and show the moving layer."""
         self._flicker.stop()
         self.divider.hide()
-        layer, self.layer = self.layer, None
-        self._remove(layer)
+        self._picture.remove()
         _show_again(self._hidden, self._viewer.layers)
-
-    def _remove(self, layer: Any) -> None:
-        self._removing = True
-        if layer is not None and layer in self._viewer.layers:
-            self._viewer.layers.remove(layer)
-        self._made[:] = [one for one in self._made if one in self._viewer.layers]
-        self._removing = False
 
     def _report(self, error: BaseException) -> None:
         self.failed.emit(str(error) or type(error).__name__)
 
     def _clean_up_after(self, parent: QWidget) -> None:
         # not self: it is already gone by then
-        followed, made, hidden = self._followed, self._made, self._hidden
+        followed, picture, hidden = self._followed, self._picture, self._hidden
         layers = self._viewer.layers
 
         def stop() -> None:
             _unfollow(followed)
-            for layer in made:
-                if layer in layers:
-                    layers.remove(layer)
+            picture.remove()
             _show_again(hidden, layers)
 
         parent.destroyed.connect(stop)
@@ -409,12 +355,6 @@ class AlignView(QObject):
 def _level(layer: Any) -> Any:
     """All of a layer's data at full resolution."""
     return layer.data[0] if layer.multiscale else layer.data
-
-
-def _placement(layer: Any, grid: Grid) -> dict[str, Any]:
-    """Arguments that put a layer of the grid's pixels on the fixed layer."""
-    place = placement(layer, grid.start)
-    return {**place, "scale": np.asarray(layer.scale) * grid.step}
 
 
 def _unfollow(followed: list[Any]) -> None:
