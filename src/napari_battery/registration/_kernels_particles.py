@@ -36,8 +36,9 @@ triangle of a matrix (6), correlation, share of the mask with data, gain, iterat
 
 _SEARCH_POINTS = 1000
 _MOST_POINTS = 40_000
-_MOST_ITERATIONS = 30
-_SETTLED_VOXELS = 1e-3
+_MOST_ITERATIONS = 40
+_SETTLED_VOXELS, _SETTLED_TURN = 1e-3, 2e-2
+_REWEIGHTED = 2
 _CLUSTER = 6
 """Voxels whose noise is taken to belong together; smoothed noise reaches over four."""
 
@@ -159,8 +160,8 @@ def _points(fixed: Any, mask: Any, spacing: Any, centre: Any, turns: bool) -> An
                         columns[n, 6] = r2 * g0 - r0 * g2
                         columns[n, 7] = r0 * g1 - r1 * g0
                 n += 1
-    if n:
-        columns[:n, 0] -= np.float32(total / n)
+    for i in range(n):
+        columns[i, 0] -= total / n
     return places[:n], columns[:n], n_mask // stride
 
 
@@ -220,11 +221,11 @@ def _sample(moving: Any, z: float, y: float, x: float) -> float:
         (1 - c) * moving[k, j + 1, i] + c * moving[k, j + 1, i + 1]
     )
     if k1 == k:
-        return low
+        return float(low)
     high = (1 - b) * ((1 - c) * moving[k1, j, i] + c * moving[k1, j, i + 1]) + b * (
         (1 - c) * moving[k1, j + 1, i] + c * moving[k1, j + 1, i + 1]
     )
-    return (1 - a) * low + a * high
+    return float((1 - a) * low + a * high)
 
 
 @numba.njit(cache=True, nogil=True, error_model="numpy")
@@ -279,15 +280,13 @@ def _inverse(matrix: Any, inverse: Any) -> bool:
 
 
 @numba.njit(cache=True, nogil=True, error_model="numpy")
-def _products(columns: Any, grey: Any, products: Any) -> None:
-    """Sums of products of the columns over the voxels that have a grey level."""
+def _products(columns: Any, weight: Any, products: Any) -> None:
+    """Weighted sums of products of the columns."""
     k = columns.shape[1]
     products[:] = 0
     for i in range(len(columns)):
-        if grey[i] != grey[i]:
-            continue
         for p in range(k):
-            v = float(columns[i, p])
+            v = float(columns[i, p]) * weight[i]
             for q in range(p + 1):
                 products[p, q] += v * columns[i, q]
     for p in range(k):
@@ -296,15 +295,44 @@ def _products(columns: Any, grey: Any, products: Any) -> None:
 
 
 @numba.njit(cache=True, nogil=True, error_model="numpy")
-def _onto(columns: Any, grey: Any, sums: Any) -> None:
+def _onto(columns: Any, weight: Any, grey: Any, sums: Any) -> None:
     sums[:] = 0
     k = columns.shape[1]
     for i in range(len(columns)):
-        m = grey[i]
-        if m != m:
+        if weight[i] == 0:
             continue
+        m = grey[i] * weight[i]
         for p in range(k):
             sums[p] += m * columns[i, p]
+
+
+@numba.njit(cache=True, nogil=True, error_model="numpy")
+def _weigh(columns: Any, grey: Any, fit: Any, weight: Any, slope: Any) -> None:
+    """Tukey's weights: what moves otherwise, as a neighbour does, counts little or not.
+
+    `slope` receives how weight × residual changes with the residual.
+    """
+    left = np.empty(len(columns), np.float32)
+    n = 0
+    for i in range(len(columns)):
+        if grey[i] == grey[i]:
+            left[n] = abs(grey[i] - _fitted(columns, fit, i))
+            n += 1
+    limit = 4.685 * 1.4826 * float(np.median(left[:n]))
+    limit = max(limit, 0.05 * abs(fit[0]) * float(np.std(columns[:, 0])))  # without noise
+    for i in range(len(columns)):
+        if grey[i] == grey[i]:
+            u = (grey[i] - _fitted(columns, fit, i)) / limit
+            weight[i] = (1 - u * u) ** 2 if abs(u) < 1 else 0.0
+            slope[i] = (1 - u * u) * (1 - 5 * u * u) if abs(u) < 1 else 0.0
+
+
+@numba.njit(cache=True, nogil=True, error_model="numpy")
+def _fitted(columns: Any, fit: Any, i: int) -> float:
+    value = 0.0
+    for p in range(columns.shape[1]):
+        value += fit[p] * columns[i, p]
+    return value
 
 
 @numba.njit(cache=True, nogil=True, error_model="numpy")
@@ -319,11 +347,12 @@ def _rotation(w: Any) -> Any:
 
 
 @numba.njit(cache=True, nogil=True, error_model="numpy")
-def _scatter(places: Any, columns: Any, grey: Any, fit: Any, shape: Any) -> Any:
+def _scatter(places: Any, columns: Any, weight: Any, grey: Any, fit: Any, shape: Any) -> Any:
     """Sum over clusters of voxels of the square of what each adds to the normal equations.
 
     Noise is correlated after smoothing, so voxels count by the cluster (White's sandwich,
-    Econometrica 48, 1980, with clusters).
+    Econometrica 48, 1980, with clusters). Smoothing by σ = 1 correlates white noise over
+    1.13 voxels on average; what that joins across clusters' faces is made up for.
     """
     k = columns.shape[1]
     ny, nx = shape[1] // _CLUSTER + 1, shape[2] // _CLUSTER + 1
@@ -331,19 +360,135 @@ def _scatter(places: Any, columns: Any, grey: Any, fit: Any, shape: Any) -> Any:
     sums = np.zeros((nz * ny * nx, k))
     filled = np.zeros(nz * ny * nx, np.uint8)
     for i in range(len(places)):
-        if grey[i] != grey[i]:
+        if weight[i] == 0:
             continue
-        left = float(grey[i])
-        for p in range(k):
-            left -= fit[p] * columns[i, p]
+        left = (grey[i] - _fitted(columns, fit, i)) * weight[i]
         c = (int(places[i, 0]) // _CLUSTER * ny + int(places[i, 1]) // _CLUSTER) * nx
         c += int(places[i, 2]) // _CLUSTER
         filled[c] = 1
         for p in range(k):
             sums[c, p] += left * columns[i, p]
     n = filled.sum()
-    meat = np.dot(sums.T, sums)
-    return meat * n / max(n - 1, 1)
+    axes = 2 if shape[0] == 1 else 3
+    across = (1 - 1.13 / _CLUSTER) ** axes
+    return np.dot(sums.T, sums) * n / max(n - 1, 1) / across
+
+
+@numba.njit(cache=True, nogil=True, error_model="numpy")
+def _response(
+    moving: Any, start: Any, places: Any, columns: Any, slope: Any, centre: Any, spacing: Any,
+    shift: Any, turn: Any, turns: bool, gain: float,
+) -> Any:  # fmt: skip
+    """How the sums of `_onto` change with the parameters, by the moving image's gradient.
+
+    The fixed image's own gradient would not do: its noise adds to the sums of its squares
+    and makes the result look more certain than it is; noise of the two images is independent.
+    """
+    k = columns.shape[1]
+    flat = moving.shape[0] == 1
+    response = np.zeros((k, k))
+    row = np.empty(k)
+    at, g = np.empty(3), np.zeros(3)
+    for i in range(len(places)):
+        if slope[i] == 0:
+            continue
+        r0 = (places[i, 0] - centre[0]) * spacing[0]
+        r1 = (places[i, 1] - centre[1]) * spacing[1]
+        r2 = (places[i, 2] - centre[2]) * spacing[2]
+        for p in range(3):
+            turned = turn[p, 0] * r0 + turn[p, 1] * r1 + turn[p, 2] * r2
+            at[p] = centre[p] + turned / spacing[p] + shift[p] + start[p]
+        for p in range(1 if flat else 0, 3):
+            at[p] += 0.5
+            high = _sample(moving, at[0], at[1], at[2])
+            at[p] -= 1.0
+            g[p] = (high - _sample(moving, at[0], at[1], at[2])) / (spacing[p] * gain)
+            at[p] += 0.5
+        if g[0] + g[1] + g[2] != g[0] + g[1] + g[2]:
+            continue
+        g0 = turn[0, 0] * g[0] + turn[1, 0] * g[1] + turn[2, 0] * g[2]
+        g1 = turn[0, 1] * g[0] + turn[1, 1] * g[1] + turn[2, 1] * g[2]
+        g2 = turn[0, 2] * g[0] + turn[1, 2] * g[1] + turn[2, 2] * g[2]
+        row[0], row[1] = columns[i, 0], 1
+        if flat:
+            row[2], row[3] = g1, g2
+            if turns:
+                row[4] = r1 * g2 - r2 * g1
+        else:
+            row[2], row[3], row[4] = g0, g1, g2
+            if turns:
+                row[5] = r1 * g2 - r2 * g1
+                row[6] = r2 * g0 - r0 * g2
+                row[7] = r0 * g1 - r1 * g0
+        for p in range(k):
+            for q in range(k):
+                response[p, q] += slope[i] * columns[i, p] * row[q]
+    return response
+
+
+@numba.njit(cache=True, nogil=True, error_model="numpy")
+def _settle(
+    moving: Any, start: Any, search: Any, places: Any, columns: Any, centre: Any, spacing: Any,
+    turns: bool, extent: int, shift: Any, turn: Any, weight: Any, grey: Any, fit: Any,
+) -> tuple[int, int]:  # fmt: skip
+    """Gauss-Newton until the shift settles; returns how it ended and the iterations.
+
+    `shift` (voxels), `turn` (a rotation matrix), `weight`, `grey` and `fit` are changed.
+    """
+    k = columns.shape[1]
+    axes = 2 if moving.shape[0] == 1 else 3
+    products, inverse, sums = np.empty((k, k)), np.empty((k, k)), np.empty(k)
+    turn_voxels = turn.copy()
+    share = weight.copy()
+    fresh = True
+    for iteration in range(_MOST_ITERATIONS):
+        for p in range(3):
+            for q in range(3):
+                turn_voxels[p, q] = turn[p, q] * spacing[q] / spacing[p]
+        n = _sample_all(moving, start, places, centre, shift, turn_voxels, turns, grey)
+        if 2 * n < len(places):
+            return NO_DATA, iteration
+        if fresh or n < len(places):
+            for i in range(len(places)):
+                weight[i] = share[i] if grey[i] == grey[i] else 0.0
+            _products(columns, weight, products)
+            if not _inverse(products, inverse):
+                return FLAT, iteration
+            fresh = n < len(places)
+        _onto(columns, weight, grey, sums)
+        fit[:] = np.dot(inverse, sums)
+        if not abs(fit[0]) > 1e-12:
+            return FLAT, iteration
+        error, about = np.zeros(3), np.zeros(3)
+        for p in range(axes):
+            error[3 - axes + p] = fit[2 + p] / fit[0]
+        for p in range(k - 2 - axes):
+            about[p] = fit[2 + axes + p] / fit[0]
+        size = np.sqrt((error**2).sum())
+        angle = np.sqrt((about**2).sum())
+        if size > 1:  # beyond a voxel the gradient says little
+            error /= size
+        if angle > 0.1:
+            about *= 0.1 / angle
+        shift -= np.dot(turn, error) / spacing
+        if turns:
+            turn[:] = np.dot(turn, _rotation(-about))
+        if max(abs(shift[0]) - search[0], abs(shift[1]) - search[1], abs(shift[2]) - search[2]) > 1:
+            return LOST, iteration
+        # a voxel at the box's edge moves by so much more
+        if size < _SETTLED_VOXELS and angle * extent < _SETTLED_TURN:
+            return DONE, iteration
+    return UNSETTLED, _MOST_ITERATIONS
+
+
+@numba.njit(cache=True, nogil=True, error_model="numpy")
+def _is_constant(box: Any) -> bool:
+    """Whether there is nothing but a grey level and its rounding; False without any data."""
+    low, high = np.inf, -np.inf
+    for value in box.reshape(-1):
+        if value == value:
+            low, high = min(low, value), max(high, value)
+    return low <= high and high - low <= 1e-5 * max(abs(low), abs(high))
 
 
 @numba.njit(cache=True, nogil=True, error_model="numpy")
@@ -392,99 +537,75 @@ def register_box(
         found[0] = NO_DATA
         return
     soft = _smooth(moving)
-    flat = fixed.shape[0] == 1
-    shift = np.zeros(3)
+    if _is_constant(soft):
+        found[0] = FLAT
+        return
+    shift, turn, fit = np.zeros(3), np.eye(3), np.zeros(k)
     _search(soft, start, places, columns, search, shift)
-    turn, turn_voxels = np.eye(3), np.eye(3)
     grey = np.empty(len(places), np.float32)
-    products, inverse = np.empty((k, k)), np.empty((k, k))
-    sums, fit = np.empty(k), np.empty(k)
-    axes = 2 if flat else 3
-    n_before = -1
-    found[0] = UNSETTLED
-    for iteration in range(_MOST_ITERATIONS):
-        n = _sample_all(soft, start, places, centre, shift, turn_voxels, turns, grey)
-        if 2 * n < len(places):
-            found[0] = NO_DATA
+    weight = np.ones(len(places), np.float32)
+    slope = np.ones(len(places), np.float32)
+    extent = max(fixed.shape)
+    found[13] = 0
+    for again in range(1 + _REWEIGHTED):
+        ended, iterations = _settle(
+            soft, start, search, places, columns, centre, spacing, turns, extent,
+            shift, turn, weight, grey, fit,
+        )  # fmt: skip
+        found[0] = ended
+        found[13] += iterations + 1
+        if ended != DONE:
             return
-        if n != n_before or n < len(places):
-            _products(columns, grey, products)
-            if not _inverse(products, inverse):
-                found[0] = FLAT
-                return
-            n_before = n
-        _onto(columns, grey, sums)
-        fit[:] = np.dot(inverse, sums)
-        gain = fit[0]
-        if not abs(gain) > 1e-12:
-            found[0] = FLAT
-            return
-        error, about = np.zeros(3), np.zeros(3)
-        error[3 - axes :] = fit[2 : 2 + axes] / gain
-        if turns:
-            if flat:
-                about[0] = fit[4] / gain
-            else:
-                about[:] = fit[5:8] / gain
-        size = np.sqrt((error**2).sum())
-        if size > 1:  # beyond a voxel the gradient says little
-            error /= size
-            about /= max(1.0, size)
-        if np.sqrt((about**2).sum()) > 0.1:
-            about *= 0.1 / np.sqrt((about**2).sum())
-        shift -= np.dot(turn, error) / spacing
-        if turns:
-            turn = np.dot(turn, _rotation(-about))
-            for p in range(3):
-                for q in range(3):
-                    turn_voxels[p, q] = turn[p, q] * spacing[q] / spacing[p]
-        found[13] = iteration + 1
-        if (np.abs(shift) > search + 1).any():
-            found[0] = LOST
-            return
-        # a voxel at the box's edge moves by so much more
-        if size < _SETTLED_VOXELS and np.abs(about).max() * len(fixed[0]) < _SETTLED_VOXELS:
-            found[0] = DONE
-            break
-    _report(places, columns, grey, fixed.shape, inverse, fit, n_mask, axes, found, turned)
+        if again < _REWEIGHTED:
+            _weigh(columns, grey, fit, weight, slope)
+    response = _response(
+        soft, start, places, columns, slope, centre, spacing, shift, turn, turns, fit[0]
+    )
+    inverse = np.empty((k, k))
+    if not _inverse(response, inverse):
+        found[0] = UNSETTLED
+        return
+    meat = _scatter(places, columns, weight, grey, fit, fixed.shape)
+    variance = np.dot(np.dot(inverse, meat), inverse.T) / fit[0] ** 2
+    _report(variance, columns, grey, fit, n_mask, fixed.shape[0] == 1, found, turned)
     found[1:4] = shift * spacing
     if turns:
-        turned[0] = 0.5 * (turn[2, 1] - turn[1, 2])
-        turned[1] = 0.5 * (turn[0, 2] - turn[2, 0])
-        turned[2] = 0.5 * (turn[1, 0] - turn[0, 1])
-        sine = np.sqrt(turned[0] ** 2 + turned[1] ** 2 + turned[2] ** 2)
-        if sine > 1e-12:
-            cosine = 0.5 * (turn[0, 0] + turn[1, 1] + turn[2, 2] - 1)
-            turned[:3] *= np.arctan2(sine, cosine) / sine
+        turned[:3] = _turn_vector(turn)
+
+
+@numba.njit(cache=True, nogil=True, error_model="numpy")
+def _turn_vector(turn: Any) -> Any:
+    """Rotation vector of a rotation matrix, for turns of less than half a circle."""
+    vector = 0.5 * np.array(
+        [turn[2, 1] - turn[1, 2], turn[0, 2] - turn[2, 0], turn[1, 0] - turn[0, 1]]
+    )
+    sine = np.sqrt((vector**2).sum())
+    if sine < 1e-12:
+        return vector
+    cosine = 0.5 * (turn[0, 0] + turn[1, 1] + turn[2, 2] - 1)
+    return vector * (np.arctan2(sine, cosine) / sine)
 
 
 @numba.njit(cache=True, nogil=True, error_model="numpy")
 def _report(
-    places: Any, columns: Any, grey: Any, shape: Any, inverse: Any, fit: Any, n_mask: int,
-    axes: int, found: Any, turned: Any,
+    variance: Any, columns: Any, grey: Any, fit: Any, n_mask: int, flat: bool,
+    found: Any, turned: Any,
 ) -> None:  # fmt: skip
-    """Uncertainty, correlation, overlap and gain at the shift found."""
-    meat = _scatter(places, columns, grey, fit, shape)
-    cov = np.dot(np.dot(inverse, meat), inverse) / fit[0] ** 2
-    at = 4
+    """Write down uncertainty, correlation, overlap and gain."""
+    axes = 2 if flat else 3
+    k = columns.shape[1]
+    at = 0
     for p in range(3):
         for q in range(p, 3):
-            inside = p >= 3 - axes
-            found[at] = cov[p - 1 + axes, q - 1 + axes] if inside else 0.0
+            first, second = p + axes - 1, q + axes - 1
+            found[4 + at] = variance[first, second] if p >= 3 - axes else 0.0
+            if k > 2 + axes:
+                inside = axes == 3 or q == 0
+                turned[3 + at] = variance[2 + axes + p, 2 + axes + q] if inside else 0.0
             at += 1
-    k = columns.shape[1]
-    if k > 2 + axes:
-        at = 3
-        for p in range(3):
-            for q in range(p, 3):
-                if axes == 3:
-                    turned[at] = cov[5 + p, 5 + q]
-                else:
-                    turned[at] = cov[4, 4] if p == q == 0 else 0.0
-                at += 1
     n = 0
     sf, sm, sff, smm, sfm = 0.0, 0.0, 0.0, 0.0, 0.0
-    for i in range(len(places)):
+    for i in range(len(columns)):
         m, f = float(grey[i]), float(columns[i, 0])
         if m != m:
             continue

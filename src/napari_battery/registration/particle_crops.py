@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
@@ -146,7 +147,7 @@ def _deep(data: Any) -> NDArray[Any]:
 
 
 def _bytes(data: Any, span: tuple[int, int]) -> int:
-    plane = int(np.prod(data.shape[1:], dtype=np.int64)) * np.dtype(data.dtype).itemsize
+    plane: int = math.prod(data.shape[1:]) * np.dtype(data.dtype).itemsize
     return plane * (span[1] - span[0])
 
 
@@ -158,7 +159,8 @@ def _near(crops: Crops, boxes: NDArray[np.int64]) -> NDArray[np.int64]:
     """Windows of the fixed image around boxes, (…, 2, 3)."""
     reach = crops.margin + _edge(crops)
     shape = (1,) * (3 - crops.fixed.ndim) + crops.fixed.shape
-    return np.clip(boxes + np.stack([-reach, reach]), 0, shape)
+    windows: NDArray[np.int64] = np.clip(boxes + np.stack([-reach, reach]), 0, shape)
+    return windows
 
 
 def _wide(crops: Crops, near: NDArray[np.int64]) -> NDArray[np.int64]:
@@ -170,14 +172,17 @@ def _wide(crops: Crops, near: NDArray[np.int64]) -> NDArray[np.int64]:
 def _in_moving(crops: Crops, wide: NDArray[np.int64]) -> NDArray[np.int64]:
     """The voxels of the moving image that windows on the fixed grid take up."""
     shape = (1,) * (3 - crops.moving.ndim) + crops.moving.shape
+    windows: NDArray[np.int64]
     if crops.to_moving is None:
-        return np.clip(wide, 0, shape)
+        windows = np.clip(wide, 0, shape)
+        return windows
     centre = (wide[..., 0, :] + wide[..., 1, :] - 1) / 2
     half = (wide[..., 1, :] - 1 - wide[..., 0, :]) / 2
     matrix, offset = crops.to_moving[:3, :3], crops.to_moving[:3, 3]
     centre, half = centre @ matrix.T + offset, half @ np.abs(matrix).T
     ends = np.stack([np.floor(centre - half), np.ceil(centre + half) + 1], -2)
-    return np.clip(ends, 0, shape).astype(np.int64)
+    windows = np.clip(ends, 0, shape).astype(np.int64)
+    return windows
 
 
 def followed(
@@ -196,7 +201,8 @@ def followed(
     labels = _cut(group.held[0], near)
     own = labels == labels.dtype.type(boxes.labels[row])
     mask = dilate(own.view(np.uint8), crops.margin)
-    mask[(labels != 0) & ~own] = 0
+    others = dilate(((labels != 0) & ~own).view(np.uint8), np.minimum(crops.margin, 1))
+    mask[others != 0] = 0  # a neighbour's edge moves with the neighbour
     fixed = _grey(crops.fixed, group.held[1], near)
     wide = _wide(crops, near)
     there = _in_moving(crops, wide)

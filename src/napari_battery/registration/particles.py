@@ -121,8 +121,9 @@ def register_particles(
             except BaseException:
                 pool.shutdown(wait=True, cancel_futures=True)
                 raise
-    turned = turned if turns else None
-    return shifts_table(boxes, found, turned, fixed, settings.neighbours, settings.outlier_factor)
+    return shifts_table(
+        boxes, found, turned if turns else None, fixed, settings.neighbours, settings.outlier_factor
+    )
 
 
 def _empty(n: int) -> NDArray[np.float64]:
