@@ -11,6 +11,8 @@ TABLES = {
     "shells": tables.SHELLS,
     "particles by state": tables.PARTICLES_BY_STATE,
     "contacts": tables.CONTACTS,
+    "particle shifts": tables.PARTICLE_SHIFTS,
+    "series": tables.SERIES,
     "matches": tables.MATCHES,
 }
 

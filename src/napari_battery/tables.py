@@ -22,6 +22,8 @@ __all__ = [
     "PARTICLES_2D",
     "PARTICLES_3D",
     "PARTICLES_BY_STATE",
+    "PARTICLE_SHIFTS",
+    "SERIES",
     "SHELLS",
     "Column",
     "column_title",
@@ -105,17 +107,17 @@ COLUMNS: dict[str, Column] = {
     "centroid_x_voxels": Column(
         "Centroid x", "voxels", "Mean voxel position, while the voxel size is unknown"
     ),
-    "shift_z_um": Column("Shift z", "µm", "Centroid less that in the reference, in the world"),
-    "shift_y_um": Column("Shift y", "µm", "Centroid less that in the reference, in the world"),
-    "shift_x_um": Column("Shift x", "µm", "Centroid less that in the reference, in the world"),
+    "shift_z_um": Column("Shift z", "µm", "Displacement since the reference, in the world"),
+    "shift_y_um": Column("Shift y", "µm", "Displacement since the reference, in the world"),
+    "shift_x_um": Column("Shift x", "µm", "Displacement since the reference, in the world"),
     "shift_z_voxels": Column(
-        "Shift z", "voxels", "Centroid less that in the reference; voxel size unknown"
+        "Shift z", "voxels", "Displacement since the reference; voxel size unknown"
     ),
     "shift_y_voxels": Column(
-        "Shift y", "voxels", "Centroid less that in the reference; voxel size unknown"
+        "Shift y", "voxels", "Displacement since the reference; voxel size unknown"
     ),
     "shift_x_voxels": Column(
-        "Shift x", "voxels", "Centroid less that in the reference; voxel size unknown"
+        "Shift x", "voxels", "Displacement since the reference; voxel size unknown"
     ),
     "shift_radii": Column(
         "Shift over radius",
@@ -139,6 +141,91 @@ COLUMNS: dict[str, Column] = {
     "kept": Column("Kept", "", "Whether the particle is consistent through all states"),
     "reason": Column(
         "Reason", "", "Rules of consistency that the particle breaks in this state, joined by ;"
+    ),
+    "shift_sd_z_um": Column(
+        "Shift z ±", "µm", "Standard deviation of the shift, from the noise of its own fit"
+    ),
+    "shift_sd_y_um": Column(
+        "Shift y ±", "µm", "Standard deviation of the shift, from the noise of its own fit"
+    ),
+    "shift_sd_x_um": Column(
+        "Shift x ±", "µm", "Standard deviation of the shift, from the noise of its own fit"
+    ),
+    "shift_sd_z_voxels": Column(
+        "Shift z ±", "voxels", "Standard deviation of the shift, from the noise of its own fit"
+    ),
+    "shift_sd_y_voxels": Column(
+        "Shift y ±", "voxels", "Standard deviation of the shift, from the noise of its own fit"
+    ),
+    "shift_sd_x_voxels": Column(
+        "Shift x ±", "voxels", "Standard deviation of the shift, from the noise of its own fit"
+    ),
+    "rotation_z_deg": Column(
+        "Turn about z", "°", "Rotation vector, right-handed in x, y, z, in the world"
+    ),
+    "rotation_sd_z_deg": Column(
+        "Turn about z ±", "°", "Standard deviation; near-spheres hardly show how they turn"
+    ),
+    "rotation_y_deg": Column(
+        "Turn about y", "°", "Rotation vector, right-handed in x, y, z, in the world"
+    ),
+    "rotation_sd_y_deg": Column(
+        "Turn about y ±", "°", "Standard deviation; near-spheres hardly show how they turn"
+    ),
+    "rotation_x_deg": Column(
+        "Turn about x", "°", "Rotation vector, right-handed in x, y, z, in the world"
+    ),
+    "rotation_sd_x_deg": Column(
+        "Turn about x ±", "°", "Standard deviation; near-spheres hardly show how they turn"
+    ),
+    "correlation": Column(
+        "Correlation", "", "Of the smoothed grey levels in both states, on the particle's voxels"
+    ),
+    "overlap": Column("Overlap", "", "Share of the particle's voxels with data in both states"),
+    "shift_excess_um": Column(
+        "Shift excess", "µm", "Distance of the shift from the median of the neighbours' shifts"
+    ),
+    "shift_excess_voxels": Column(
+        "Shift excess", "voxels", "Distance of the shift from the median of the neighbours' shifts"
+    ),
+    "outlier": Column("Outlier", "", "Whether the shift is unlike those of the neighbours"),
+    "aligned": Column("Aligned", "", "Whether the state could be aligned"),
+    "correlation_before": Column(
+        "Correlation before", "", "Of the grey levels, where the alignment began"
+    ),
+    "correlation_after": Column("Correlation after", "", "Of the grey levels, as aligned"),
+    "mutual_information_before": Column(
+        "Mutual information before", "nats", "Of the grey levels, where the alignment began"
+    ),
+    "mutual_information_after": Column(
+        "Mutual information after", "nats", "Of the grey levels, as aligned"
+    ),
+    "overlap_fraction": Column("Overlap", "", "Share of the smaller field of view"),
+    "rotation_deg": Column("Rotation", "°", "Angle that the alignment turns by"),
+    "scale": Column("Scale", "", "Magnification by the alignment"),
+    "moved_z_um": Column("Moved z", "µm", "How far the alignment moves the middle of the stack"),
+    "moved_y_um": Column("Moved y", "µm", "How far the alignment moves the middle of the stack"),
+    "moved_x_um": Column("Moved x", "µm", "How far the alignment moves the middle of the stack"),
+    "residual_median_um": Column(
+        "Residual median", "µm", "Length of the shifts left, over a grid of blocks"
+    ),
+    "residual_p95_um": Column(
+        "Residual 95th percentile", "µm", "Length of the shifts left, over a grid of blocks"
+    ),
+    "moved_z_voxels": Column(
+        "Moved z", "voxels", "How far the alignment moves the middle of the stack"
+    ),
+    "moved_y_voxels": Column(
+        "Moved y", "voxels", "How far the alignment moves the middle of the stack"
+    ),
+    "moved_x_voxels": Column(
+        "Moved x", "voxels", "How far the alignment moves the middle of the stack"
+    ),
+    "residual_median_voxels": Column(
+        "Residual median", "voxels", "Length of the shifts left, over a grid of blocks"
+    ),
+    "residual_p95_voxels": Column(
+        "Residual 95th percentile", "voxels", "Length of the shifts left, over a grid of blocks"
     ),
     "neighbour": Column("Neighbour", "", "Number of a particle that shares voxel faces"),
     "contact_faces": Column("Contact faces", "", "Voxel faces (2-D: pixel edges) shared"),
@@ -184,6 +271,20 @@ PARTICLES_BY_STATE = (
 """Without a voxel size positions and shifts are in voxels (``shift_z_voxels``), and no µm³ is
 made; in 2-D there are areas in place of volumes, and no z."""
 CONTACTS = ("state", "label", "neighbour", "contact_faces", "contact_area_um2")
+PARTICLE_SHIFTS = (
+    "label", "centroid_z_um", "centroid_y_um", "centroid_x_um",
+    "shift_z_um", "shift_y_um", "shift_x_um", "shift_sd_z_um", "shift_sd_y_um", "shift_sd_x_um",
+    "rotation_z_deg", "rotation_y_deg", "rotation_x_deg",
+    "rotation_sd_z_deg", "rotation_sd_y_deg", "rotation_sd_x_deg",
+    "correlation", "overlap", "shift_excess_um", "outlier", "touches_border", "note",
+)  # fmt: skip
+"""Turns only where they were asked for; in voxels while the voxel size is unknown."""
+SERIES = (
+    "state", "aligned", "correlation_before", "correlation_after",
+    "mutual_information_before", "mutual_information_after", "overlap_fraction",
+    "rotation_deg", "scale", "moved_z_um", "moved_y_um", "moved_x_um",
+    "residual_median_um", "residual_p95_um", "note",
+)  # fmt: skip
 MATCHES = ("label", "matched", "iou", "is_new")
 
 _FORMULA = ("=", "+", "-", "@", "\t", "\r")
