@@ -111,6 +111,7 @@ class ParticlesPart(QWidget):
         self.fixed.layer_changed.connect(self._describe)
         self.moving.layer_changed.connect(self._describe)
         self.runner.clicked.connect(self.run)
+        self.runner.busy_changed.connect(self._describe)
         self.scale_factor.valueChanged.connect(self._draw)
         self.without_common.toggled.connect(self._draw)
         self.outliers.toggled.connect(self._draw)

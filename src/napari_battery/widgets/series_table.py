@@ -14,7 +14,7 @@ __all__ = ["SeriesTable", "StateRow"]
 _WARNING, _FAILURE = QColor("#d9a441"), QColor("#e05c5c")
 _HEADERS = ("State", "Correlation", "Shift", "Turn", "Overlap")
 _TIPS = (
-    "Click a row to see the state over the one it was brought to",
+    "Click a row to see the state over the first",
     "Correlation of the grey levels: where the alignment started (a later state starts as the "
     "one before it ended), and where it ended",
     "How far the middle of the stack was moved",
