@@ -343,3 +343,31 @@ def test_a_picture_that_is_deleted_stays_away_for_this_sitting_only(
     other = AlignDock(viewer)
     qtbot.addWidget(other)
     assert other.mode.currentData() == "blend"
+
+
+def test_behind_another_dock_the_layers_are_as_they_are(
+    viewer: ViewerModel, dock: AlignDock, layers: Any
+) -> None:
+    dock.tools.hand_panel.button.click()
+    dock.hide()
+    assert list(viewer.layers) == list(layers)
+    assert layers[1].visible
+    assert not dock.tools.hand.is_on
+    dock.show()
+    assert dock.view.layer in viewer.layers
+    assert not layers[1].visible
+
+
+def test_flat_images_without_voxel_size_are_aligned_in_voxels(
+    viewer: ViewerModel, qtbot: QtBot
+) -> None:
+    viewer.add_image(LOW[24], name="flat")
+    moving = viewer.add_image(LOW[24, 5:45, 3:43].copy(), name="part")
+    dock = AlignDock(viewer)
+    qtbot.addWidget(dock)
+    dock.show()
+    assert "shift y" in align(dock, qtbot)
+    # exact data shifted by whole voxels; the rest is the search's tolerance
+    assert np.allclose(moving.affine.affine_matrix[:2, 2], (5, 3), rtol=0, atol=0.05)
+    assert "voxels" in dock.transform.words.text()
+    assert "taken as equal" in dock.quality.notes.text()
