@@ -91,7 +91,6 @@ class Marks:
             **placement(self._fixed, (0,) * self._fixed.ndim),
         )
         battery_metadata(layer).update(kind=_KIND, role=self.role, pair=list(self._pair))
-        _show_near_slices(layer)
         add_quietly(viewer, layer)
         return layer
 
@@ -197,11 +196,3 @@ def _same(one: Any, other: Any) -> bool:
     if matrix is not None:
         return np.array_equal(matrix, other)
     return bool(np.all(np.asarray(one) == np.asarray(other)))
-
-
-def _show_near_slices(layer: Any) -> None:
-    """Show a mark in the slices around its own as well, smaller."""
-    try:
-        layer.projection_mode = "rescale_spherical"
-    except ValueError:  # napari before 0.9
-        layer.out_of_slice_display = True
