@@ -9,14 +9,24 @@ from collections.abc import Sequence
 from typing import Any
 
 from napari_battery import __version__
-from napari_battery.commands import demo, filter, info, label, map, phases, propagate, radial
+from napari_battery.commands import (
+    demo,
+    filter,
+    info,
+    label,
+    map,
+    phases,
+    propagate,
+    radial,
+    register,
+)
 from napari_battery.errors import InputError
 from napari_battery.progress import Cancelled
 from napari_battery.terminal import terminal_progress
 
 __all__ = ["main"]
 
-_STEPS = (info, filter, phases, label, propagate, radial, map, demo)
+_STEPS = (info, filter, register, phases, label, propagate, radial, map, demo)
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -49,11 +59,19 @@ def _print(said: dict[str, Any]) -> None:
         title = name.removesuffix("_um").replace("_", " ")
         title += " (µm)" if name.endswith("_um") else ""
         if isinstance(value, list | tuple) and name != "notes":
-            value = ", ".join(v if isinstance(v, str) else f"{v:g}" for v in value)
+            value = ", ".join(_word(v) for v in value)
         elif isinstance(value, dict):
             value = json.dumps(value, ensure_ascii=False, default=str)
         for line in value if name == "notes" else [value]:
             print(f"{title}: {'unknown' if line is None else line}")
+
+
+def _word(value: Any) -> str:
+    if value is None:
+        return "unknown"
+    if isinstance(value, list | tuple):
+        return f"[{', '.join(_word(v) for v in value)}]"
+    return value if isinstance(value, str) else f"{value:g}"
 
 
 def _parser() -> argparse.ArgumentParser:
