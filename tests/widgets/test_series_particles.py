@@ -160,3 +160,16 @@ def test_the_same_image_twice_cannot_be_run(viewer, qtbot):
     assert part.runner.run_button.isEnabled()
     part.moving.choose(part.fixed.layer)
     assert not part.runner.run_button.isEnabled()
+
+
+def test_the_labels_of_the_first_state_are_chosen_with_it(viewer, qtbot):
+    first = viewer.layers["pristine"]
+    made = {"step": "label", "inputs": [{"name": "pristine"}]}
+    own = Volume(labelled(), (VOXEL_UM,) * 3, (5.0, 6.0, 7.0), name="its own")
+    own.metadata["made"] = made
+    layer = add_volume(viewer, own, labels=True)
+    part = ParticlesPart(Session.of(viewer))
+    qtbot.addWidget(part)
+    part.labels.choose(viewer.layers["particles"])
+    part.choose(first, viewer.layers["4.2 V"])
+    assert part.labels.layer is layer

@@ -33,6 +33,7 @@ from napari_battery.widgets.layers import is_stage, volume_from_layer
 from napari_battery.widgets.notice import Notice
 from napari_battery.widgets.running import StepRunner
 from napari_battery.widgets.section import Section
+from napari_battery.widgets.series_companions import companions
 from napari_battery.widgets.series_legend import FieldLegend
 from napari_battery.widgets.series_vectors import (
     OUTLIER,
@@ -153,9 +154,18 @@ class ParticlesPart(QWidget):
     # --- choosing
 
     def choose(self, fixed: Any, moving: Any) -> None:
-        """Choose the two states, say those that were just aligned."""
+        """Choose the two states, say those that were just aligned, and the first one's labels."""
         self.fixed.choose(fixed)
         self.moving.choose(moving)
+        if self.fixed.layer is not fixed:
+            return  # it was deleted
+        try:
+            along = companions(self._session.viewer, fixed, volume_from_layer(fixed))
+        except InputError:  # said once it is to be run
+            return
+        own = [layer for layer in along if isinstance(layer, Labels)]
+        if own and self.labels.layer not in own:
+            self.labels.choose(own[0])
 
     def _choose_next_image(self) -> None:
         """Two different images to begin with."""
