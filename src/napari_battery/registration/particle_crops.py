@@ -198,7 +198,7 @@ def followed(
     from napari_battery.registration._kernels_particles import NO_DATA, dilate, register_box
 
     near = _near(crops, boxes.boxes[row])
-    labels = _cut(group.held[0], near)
+    labels = np.ascontiguousarray(_cut(group.held[0], near))
     own = labels == labels.dtype.type(boxes.labels[row])
     mask = dilate(own.view(np.uint8), crops.margin)
     others = dilate(((labels != 0) & ~own).view(np.uint8), np.minimum(crops.margin, 1))
