@@ -10,6 +10,8 @@ from qtpy.QtWidgets import QWidget
 
 from napari_battery.errors import InputError
 from napari_battery.widgets.align_divider import NAME as DIVIDER
+from napari_battery.widgets.align_hand import HandMode
+from napari_battery.widgets.align_landmarks import Landmarks
 from napari_battery.widgets.align_view import NAME, AlignView
 from napari_battery.widgets.align_world import pair_world
 from napari_battery.widgets.layers import is_overlay
@@ -205,6 +207,26 @@ def test_any_layer_may_be_deleted(
     assert NAME not in [one.name for one in viewer.layers]
     assert all(one.visible for one in viewer.layers)
     qtbot.wait(300)  # what was asked for before comes to nothing
+
+
+def test_a_voxel_size_taken_away_meanwhile_is_said(
+    viewer: ViewerModel, view: AlignView, dock: QWidget, qtbot: QtBot
+) -> None:
+    fixed, moving = add(viewer), add(viewer)
+    view.show(fixed, moving)
+    hand, landmarks = HandMode(dock, viewer), Landmarks(dock, viewer, view)
+    hand.start(fixed, moving)
+    landmarks.start(fixed, moving)
+    with qtbot.waitSignal(view.failed) as said:
+        moving.units = ("pixel",) * 3
+    assert "voxel size" in said.args[0]
+    hand.nudge(2, 1)
+    hand.turn(0, 1)
+    landmarks.set_matrix(shift(1, 1, 1))
+    assert landmarks.points()[0].shape == (0, 3)
+    qtbot.wait(300)
+    with qtbot.waitSignal(view.rested):
+        moving.units = ("um",) * 3
 
 
 def test_closing_the_dock_takes_the_picture_along(viewer: ViewerModel, qtbot: QtBot) -> None:

@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from qtpy.QtCore import QObject, QTimer, Signal
 from qtpy.QtWidgets import QWidget
 
+from napari_battery.errors import InputError
 from napari_battery.widgets.align_turning import (
     angle_degrees,
     axis_rotation,
@@ -321,7 +322,10 @@ class HandMode(QObject):
     def _world(self) -> PairWorld | None:
         if self._fixed is None:
             return None
-        return pair_world(self._viewer, self._fixed, self._moving)
+        try:
+            return pair_world(self._viewer, self._fixed, self._moving)
+        except InputError:  # a voxel size was taken away meanwhile; the view says so
+            return None
 
     def _pivot(self) -> NDArray[np.float64] | None:
         """World point to turn about."""

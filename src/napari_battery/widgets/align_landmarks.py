@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from qtpy.QtCore import QObject, QTimer, Signal
 from qtpy.QtWidgets import QWidget
 
+from napari_battery.errors import InputError
 from napari_battery.widgets.align_marks import Marks, Role
 from napari_battery.widgets.align_view import AlignView
 from napari_battery.widgets.align_world import PairWorld, pair_world, shown_plane
@@ -280,7 +281,10 @@ class Landmarks(QObject):
     def _world(self) -> PairWorld | None:
         if self._fixed is None:
             return None
-        return pair_world(self._viewer, self._fixed, self._moving)
+        try:
+            return pair_world(self._viewer, self._fixed, self._moving)
+        except InputError:  # a voxel size was taken away meanwhile; the view says so
+            return None
 
     def _to_fixed(self, world: PairWorld, role: Role) -> Matrix:
         """Matrix from voxels of an image to voxels of the fixed one, as they are shown."""

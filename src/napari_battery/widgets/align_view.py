@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 from qtpy.QtCore import QObject, QTimer, Signal
 from qtpy.QtWidgets import QWidget
 
+from napari_battery.errors import InputError
 from napari_battery.progress import Progress
 from napari_battery.widgets.align_divider import Divider
 from napari_battery.widgets.align_overlay import (
@@ -220,7 +221,11 @@ class AlignView(QObject):
     def _world(self) -> PairWorld | None:
         if self._fixed is None:
             return None
-        return pair_world(self._viewer, self._fixed, self._moving)
+        try:
+            return pair_world(self._viewer, self._fixed, self._moving)
+        except InputError as problem:  # a voxel size was taken away meanwhile
+            self.failed.emit(str(problem))
+            return None
 
     def _plane(self) -> tuple[int, ...] | None:
         return None if self._fixed is None else shown_plane(self._viewer, self._fixed)
