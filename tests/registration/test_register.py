@@ -1,10 +1,13 @@
 """Alignment of pairs with known truth."""
 
+import json
+
 import numpy as np
 import pytest
 from scipy.linalg import expm
 
 from napari_battery.errors import InputError
+from napari_battery.progress import CallbackProgress, Cancelled
 from napari_battery.registration.register import register
 from napari_battery.registration.settings import RegisterSettings
 from napari_battery.volume import Volume
@@ -85,3 +88,161 @@ def test_simpleitk_finds_the_same(pair):
     result = register(Volume(fixed, UNIT), Volume(moving, UNIT), settings)
     # half of what is asked of the alignment as a whole (0.05 voxel)
     assert error(result.transform.matrix, truth, 0, 63) < 0.025
+
+
+def test_a_fine_field_inside_a_coarse_one_is_found_both_ways():
+    low, high = 2.3, 0.74
+    pack = spheres(64 * low, 26)
+    truth = motion(6, 0, np.full(3, 35.0), scale=1.015)
+    truth[:3, 3] += 38, 20, 52
+    coarse = Volume(render((64,) * 3, pack, voxel=low), (low,) * 3)
+    fine = Volume(render((96,) * 3, pack, truth, voxel=high), (high,) * 3)
+    settings = RegisterSettings(kind="similarity")
+    there = register(coarse, fine, settings).transform
+    # 0.1 fine voxel is asked; measured 0.02, and 0.055 where the coarse one is interpolated
+    assert error(there.matrix, truth, 0, 95 * high) < 0.1 * high
+    scale = np.linalg.det(there.linear) ** (1 / 3)
+    assert scale == pytest.approx(1.015, rel=1e-3)
+    back = register(fine, coarse, settings).transform.invert()
+    assert error(back.matrix, truth, 0, 95 * high) < 0.1 * high
+
+
+def test_inverted_contrast_is_found_by_mutual_information(pair):
+    fixed, moving, truth = pair
+    settings = RegisterSettings(metric="mutual-information")
+    bent = (1 - moving) ** 2
+    result = register(Volume(fixed, UNIT), Volume(bent, UNIT), settings)
+    # measured 0.005
+    assert error(result.transform.matrix, truth, 0, 63) < 0.02
+    assert result.quality["correlation_after"] < -0.5
+    assert result.quality["mutual_information_after"] > 0.5
+
+
+def test_noise_drift_and_swelling_leave_a_fifth_of_a_voxel():
+    pack = spheres(72, 9)
+    rng = np.random.default_rng(0)
+    truth = motion(6, (6.0, -8.0, 5.0), np.full(3, 36.0))
+    moved = pack[0] + rng.normal(0, 0.5, pack[0].shape), pack[1] * 1.02, pack[2] * 0.9
+    fixed = render((72,) * 3, pack) + 0.36 * rng.standard_normal((72,) * 3)
+    moving = render((72,) * 3, moved, truth) + 0.36 * rng.standard_normal((72,) * 3)
+    result = register(Volume(fixed, UNIT), Volume(moving, UNIT))
+    # what is asked; the particles' own motion is on average about 0.87 / √(particles)
+    assert error(result.transform.matrix, truth, 0, 71) < 0.2
+    assert result.quality["warnings"] == []
+
+
+def test_images_that_have_nothing_in_common_are_warned_about(pair):
+    other = render((64,) * 3, spheres(64, 9, seed=5))
+    warnings = register(Volume(pair[0], UNIT), Volume(other, UNIT)).quality["warnings"]
+    assert any("random shifts" in text for text in warnings)
+    for axis in range(3):
+        mirrored = np.flip(pair[1], axis).copy()
+        warnings = register(Volume(pair[0], UNIT), Volume(mirrored, UNIT)).quality["warnings"]
+        assert warnings  # a few spheres may fit by chance; then their blocks do not
+
+
+def test_a_wrong_voxel_size_is_warned_about(pair):
+    settings = RegisterSettings(kind="similarity")
+    result = register(Volume(pair[0], UNIT), Volume(pair[1], (1.2,) * 3), settings)
+    assert result.quality["scale"] == pytest.approx(1 / 1.2, rel=1e-3)
+    assert any("magnification of 0.833" in text for text in result.quality["warnings"])
+
+
+def test_what_is_outside_the_field_of_view_does_not_count(pair):
+    fixed, moving, truth = pair
+    y, x = np.ogrid[:64, :64]
+    seen = np.broadcast_to(np.hypot(y - 31.5, x - 31.5) < 30, fixed.shape)
+    outside = np.random.default_rng(0).random(fixed.shape, np.float32)
+    by_mask = register(
+        Volume(np.where(seen, fixed, outside), UNIT), Volume(np.where(seen, moving, 5), UNIT),
+        fixed_mask=seen, moving_mask=seen,
+    )  # fmt: skip
+    by_nan = register(
+        Volume(np.where(seen, fixed, np.nan), UNIT), Volume(np.where(seen, moving, np.nan), UNIT)
+    )
+    assert error(by_mask.transform.matrix, truth, 0, 63) < 0.02
+    np.testing.assert_allclose(by_mask.transform.matrix, by_nan.transform.matrix, atol=1e-9)
+
+
+def test_a_start_that_does_not_overlap_is_refused_and_a_search_finds_it(pair):
+    fixed, moving, truth = pair
+    away = Volume(moving, UNIT, (500.0, 0.0, 0.0))
+    with pytest.raises(InputError, match="do not overlap where the alignment starts"):
+        register(Volume(fixed, UNIT), away, RegisterSettings(start="current"))
+    found = register(Volume(fixed, UNIT), away).transform.matrix.copy()
+    found[:3, 3] += found[:3, :3] @ [500, 0, 0]
+    assert error(found, truth, 0, 63) < 0.02
+
+
+def test_a_large_turn_wants_the_rotation_search():
+    pack = spheres(48, 9)
+    truth = motion(40, (2.0, 1.0, -3.0), np.full(3, 24.0))
+    pair = [Volume(render((48,) * 3, pack, t), UNIT) for t in (None, truth)]
+    found = register(*pair, RegisterSettings(rotation_search_deg=40))
+    assert error(found.transform.matrix, truth, 0, 47) < 0.03
+    assert found.quality["rotation_deg"] == pytest.approx(40, abs=0.1)
+
+
+def test_a_slice_is_aligned_in_its_plane():
+    image = render((1, 160, 160), (spheres(160, 16)[0] * [0, 1, 1], *spheres(160, 16)[1:]))[0]
+    shift = np.array([7, -5])
+    moved = image[20 + 7 : 140 + 7, 20 - 5 : 140 - 5]
+    result = register(
+        Volume(image, (2.0, 2.0)), Volume(moved.copy(), (2.0, 2.0), (40.0, 40.0)),
+        RegisterSettings(kind="similarity"),
+    )  # fmt: skip
+    assert result.transform.matrix.shape == (3, 3)
+    corner = np.array([[100.0, 150.0]])
+    moved_by = result.transform.apply_points(corner) - corner
+    # a whole shift is exact up to the stopping rule
+    np.testing.assert_allclose(moved_by, [2.0 * shift], atol=0.02)
+
+
+def test_steps_are_seen_and_a_known_start_is_kept(pair):
+    fixed, moving, truth = Volume(pair[0], UNIT), Volume(pair[1], UNIT), pair[2]
+    seen = []
+    first = register(fixed, moving, watch=seen.append)
+    assert seen == first.history
+    assert [step.level for step in seen] == sorted(step.level for step in seen)
+    np.testing.assert_allclose(seen[-1].matrix, first.transform.matrix)
+    for level in (1, 2, 3):
+        metrics = [step.metric for step in seen if step.level == level]
+        assert metrics == sorted(metrics)
+    again = register(fixed, moving, RegisterSettings(start="transform"), start=first.transform)
+    assert error(again.transform.matrix, truth, 0, 63) < 0.01
+    with pytest.raises(InputError, match="No transform was given"):
+        register(fixed, moving, RegisterSettings(start="transform"))
+
+
+def test_voxel_sizes_are_known_of_both_or_of_neither(pair):
+    fixed, moving, truth = pair
+    with pytest.raises(InputError, match="voxel size of “b” is unknown"):
+        register(Volume(fixed, UNIT, name="a"), Volume(moving, name="b"))
+    result = register(Volume(fixed), Volume(moving))
+    assert result.transform.unit == "voxel"
+    assert "in voxels" in result.notes[0]
+    assert error(result.transform.matrix, truth, 0, 63) < 0.02
+
+
+@pytest.mark.parametrize("engine", ["own", "SimpleITK"])
+def test_cancel_stops_either_engine(pair, engine):
+    count = []
+    progress = CallbackProgress(
+        lambda done, total, what: count.append(what), lambda: len(count) > 12
+    )
+    settings = RegisterSettings(engine=engine, start="current")
+    with pytest.raises(Cancelled):
+        register(Volume(pair[0], UNIT), Volume(pair[1], UNIT), settings, progress)
+    assert len(count) < 16
+
+
+def test_residual_shifts_show_what_the_transform_leaves(pair):
+    fixed, moving, _ = pair
+    settings = RegisterSettings(kind="translation")
+    quality = register(Volume(fixed, UNIT), Volume(moving, UNIT), settings).quality
+    # 4° leave up to 4 voxels at the corners
+    assert quality["residual_shift_p95_um"] > 1
+    assert any("Blocks are still shifted" in text for text in quality["warnings"])
+    quality = register(Volume(fixed, UNIT), Volume(moving, UNIT)).quality
+    assert quality["residual_shift_p95_um"] < 0.1
+    assert json.dumps(quality)

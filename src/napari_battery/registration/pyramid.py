@@ -75,7 +75,7 @@ def pyramid(
         2-D or 3-D; what is not finite or outside its region counts as no data.
     spacings : sequence of float
         Spacings wanted in world units, from fine to coarse. Each level has the nearest that
-        whole numbers of voxels give, not below the voxels themselves.
+        whole numbers of voxels give, not below the voxels themselves, and of 8 voxels or more.
     mask : boolean array, optional
         Where there is data; same shape as the volume.
     progress : Progress

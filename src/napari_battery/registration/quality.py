@@ -30,6 +30,9 @@ _SAMPLES = 30_000
 _RANDOM = 24
 _GRID = 4
 _BLOCK_SAMPLES = 5000
+_CHANCE = 7.0
+"""Standard deviations above random shifts that a search among them reaches by chance: the
+largest of 10⁵ normal values is at 4.5, and turning adds to it."""
 _FEWEST = 500
 """Samples that a block needs for a shift of its own."""
 
@@ -247,7 +250,7 @@ def _warnings(result: dict[str, Any], what: str, unit: str, spacing: float) -> l
         found.append(
             "The overlap is too small to compare the alignment with random shifts: look at it."
         )
-    elif value < mean + max(5 * std, 0.02):
+    elif value < mean + max(_CHANCE * std, 0.02):
         found.append(
             f"The {name} ({value:.3f}) is hardly above that of random shifts ({mean:.3f} ± "
             f"{std:.3f}): the images are probably not aligned. Start from landmarks, or allow a "
