@@ -131,6 +131,7 @@ def test_the_mouse_moves_turns_and_pans(window: Window) -> None:
 
 def test_clicks_place_landmarks_and_drags_do_not(window: Window) -> None:
     window.landmarks.start(window.fixed, window.moving)
+    window.hand.start(window.fixed, window.moving)  # it waits while landmarks are placed
     window.landmarks.add_pair()
     middle = (window.canvas.width() / 2, window.canvas.height() / 2)
     window.drag(middle, (50, 0))
@@ -140,3 +141,6 @@ def test_clicks_place_landmarks_and_drags_do_not(window: Window) -> None:
     window.drag(middle, (0, 0))
     fixed, moving = window.landmarks.points()
     np.testing.assert_allclose(fixed, moving)
+    np.testing.assert_array_equal(window.hand.matrix, np.eye(4))
+    window.drag(middle, (50, 0))
+    assert window.hand.matrix[2, 3] > 0

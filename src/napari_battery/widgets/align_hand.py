@@ -24,6 +24,7 @@ from napari_battery.widgets.align_turning import (
 from napari_battery.widgets.align_world import PairWorld, pair_world, shown_plane
 from napari_battery.widgets.edit_keys import BoundKeys
 from napari_battery.widgets.listening import listen
+from napari_battery.widgets.session import Session
 from napari_battery.widgets.slices import camera_of
 
 __all__ = ["HandMode"]
@@ -269,6 +270,8 @@ class HandMode(QObject):
         """Whether a press of the mouse moves the layer."""
         if self._fixed is None or event.button != 1 or self._screen_axes() is None:
             return False
+        if Session.of(self._viewer).click_taker is not None:
+            return False  # clicks place landmarks, say
         active = self._viewer.layers.selection.active
         if active is not None and str(getattr(active, "mode", "pan_zoom")) not in _LOOKING:
             return False

@@ -18,6 +18,7 @@ from napari_battery.widgets.align_view import AlignView
 from napari_battery.widgets.align_world import PairWorld, pair_world, shown_plane
 from napari_battery.widgets.edit_keys import BoundKeys
 from napari_battery.widgets.listening import listen
+from napari_battery.widgets.session import Session
 
 __all__ = ["Landmarks"]
 
@@ -241,6 +242,7 @@ class Landmarks(QObject):
 
     def _ask(self, role: Role | Literal[""]) -> None:
         self._asks = role
+        _take_clicks(self._viewer, bool(role))
         if role:
             self._view.set_mode(role)
         else:
@@ -346,11 +348,12 @@ class Landmarks(QObject):
 
     def _clean_up_after(self, parent: QWidget) -> None:
         # not self: it is already gone by then
-        followed, keys, opened = self._followed, self._keys, self._open
+        followed, keys, opened, viewer = self._followed, self._keys, self._open, self._viewer
 
         def stop() -> None:
             _unfollow(followed)
             _close(opened)
+            _take_clicks(viewer, False)
             keys.release()
 
         parent.destroyed.connect(stop)
@@ -360,6 +363,19 @@ def _unfollow(followed: list[Any]) -> None:
     while followed:
         emitter, callback = followed.pop()
         emitter.disconnect(callback)
+
+
+def _take_clicks(viewer: ViewerModel, take: bool) -> None:
+    """Keep clicks from picking particles, and from moving the layer by hand."""
+    session = Session.of(viewer)
+    if take:
+        session.click_taker = _place_it_ourselves
+    elif session.click_taker is _place_it_ourselves:
+        session.click_taker = None
+
+
+def _place_it_ourselves(event: Any) -> None:
+    """The landmarks have a callback of their own for clicks."""
 
 
 def _close(opened: list[Marks]) -> None:
