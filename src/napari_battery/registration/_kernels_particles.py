@@ -111,7 +111,8 @@ def _points(fixed: Any, mask: Any, spacing: Any, centre: Any, turns: bool) -> An
     columns : (n, k) float32
         What the moving image is fitted by there: grey level less its mean, 1, the gradient
         along z (not in 2-D), y and x per shortest edge, and with `turns` how a turn about
-        `centre` changes the grey level: r × gradient (in 2-D only about z).
+        `centre` changes the grey level: r × gradient (in 2-D only about z). Last, how growth
+        does, r · gradient: a particle that swells and is seen from one side would seem to move.
     """
     nz, ny, nx = fixed.shape
     flat = nz == 1
@@ -121,7 +122,7 @@ def _points(fixed: Any, mask: Any, spacing: Any, centre: Any, turns: bool) -> An
             for x in range(nx):
                 n_mask += mask[z, y, x] != 0
     stride = max(1, -(-n_mask // _MOST_POINTS))
-    k = 2 + (2 if flat else 3) + ((1 if flat else 3) if turns else 0)
+    k = 3 + (2 if flat else 3) + ((1 if flat else 3) if turns else 0)
     room = n_mask // stride + 1
     places = np.empty((room, 3), np.float32)
     columns = np.empty((room, k), np.float32)
@@ -149,6 +150,7 @@ def _points(fixed: Any, mask: Any, spacing: Any, centre: Any, turns: bool) -> An
                 r0 = (z - centre[0]) * spacing[0]
                 r1 = (y - centre[1]) * spacing[1]
                 r2 = (x - centre[2]) * spacing[2]
+                columns[n, k - 1] = r0 * g0 + r1 * g1 + r2 * g2
                 if flat:
                     columns[n, 2], columns[n, 3] = g1, g2
                     if turns:
@@ -409,7 +411,7 @@ def _response(
         g0 = turn[0, 0] * g[0] + turn[1, 0] * g[1] + turn[2, 0] * g[2]
         g1 = turn[0, 1] * g[0] + turn[1, 1] * g[1] + turn[2, 1] * g[2]
         g2 = turn[0, 2] * g[0] + turn[1, 2] * g[1] + turn[2, 2] * g[2]
-        row[0], row[1] = columns[i, 0], 1
+        row[0], row[1], row[k - 1] = columns[i, 0], 1, columns[i, k - 1]
         if flat:
             row[2], row[3] = g1, g2
             if turns:
@@ -462,7 +464,7 @@ def _settle(
         error, about = np.zeros(3), np.zeros(3)
         for p in range(axes):
             error[3 - axes + p] = fit[2 + p] / fit[0]
-        for p in range(k - 2 - axes):
+        for p in range(k - 3 - axes):
             about[p] = fit[2 + axes + p] / fit[0]
         size = np.sqrt((error**2).sum())
         angle = np.sqrt((about**2).sum())
@@ -599,7 +601,7 @@ def _report(
         for q in range(p, 3):
             first, second = p + axes - 1, q + axes - 1
             found[4 + at] = variance[first, second] if p >= 3 - axes else 0.0
-            if k > 2 + axes:
+            if k > 3 + axes:
                 inside = axes == 3 or q == 0
                 turned[3 + at] = variance[2 + axes + p, 2 + axes + q] if inside else 0.0
             at += 1
