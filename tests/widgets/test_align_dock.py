@@ -93,6 +93,7 @@ def test_a_fine_scan_is_found_in_a_coarse_one_by_its_transform_only(
     assert at_start(fixed)
     assert dock.quality.table.isVisibleTo(dock)
     assert "Correlation" in dock.quality.table.text()
+    assert "random shifts" not in dock.quality.warnings.text()  # few grains, yet no false alarm
     assert dock.curve.isVisibleTo(dock)
     dock.undo.undo()
     assert at_start(moving)

@@ -246,11 +246,15 @@ def _warnings(result: dict[str, Any], what: str, unit: str, spacing: float) -> l
     value = result[f"{what}_after"]
     mean, std = result[f"random_{what}_mean"], result[f"random_{what}_std"]
     name = what.replace("_", " ")
+    chance = mean + _CHANCE * std
+    if what == "correlation":
+        # it ends at 1, before which its spread shrinks: Fisher's z
+        chance = float(np.tanh(np.arctanh(mean) + _CHANCE * std / (1 - mean**2)))
     if std == 0:
         found.append(
             "The overlap is too small to compare the alignment with random shifts: look at it."
         )
-    elif value < mean + max(_CHANCE * std, 0.02):
+    elif value < max(chance, mean + 0.02):
         found.append(
             f"The {name} ({value:.3f}) is hardly above that of random shifts ({mean:.3f} ± "
             f"{std:.3f}): the images are probably not aligned. Start from landmarks, or allow a "
