@@ -18,6 +18,7 @@ from psygnal import Signal
 
 from napari_battery.radial import RadialResult, core_table
 from napari_battery.widgets.edit_history import EditHistory
+from napari_battery.widgets.gl_guard import guard
 
 __all__ = ["EDITED", "Analysis", "Session"]
 
@@ -99,6 +100,8 @@ class Session:
         """Whether somebody brings this analysis, whose labels changed, up to date."""
         self._histories: WeakKeyDictionary[Labels, EditHistory] = WeakKeyDictionary()
         viewer.layers.events.removed.connect(self._layer_removed)
+        if getattr(viewer, "window", None) is not None:
+            guard(viewer)
 
     @property
     def viewer(self) -> Any:
