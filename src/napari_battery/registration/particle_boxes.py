@@ -49,7 +49,7 @@ def particle_boxes(labels: Volume, progress: Progress = SILENT) -> Boxes:
     Cancelled
         If the person stopped it.
     """
-    import fastremap
+    import pandas as pd
 
     from napari_battery.registration._kernels_particles import gather
 
@@ -62,7 +62,7 @@ def particle_boxes(labels: Volume, progress: Progress = SILENT) -> Boxes:
     for z in starts:
         slab = np.asarray(labels.data if flat else labels.data[z : z + thick])
         slab = _whole_numbers(slab.reshape(-1, *shape[1:]), labels.name)
-        numbers = fastremap.unique(slab)
+        numbers = np.sort(pd.unique(slab.ravel()))
         numbers = numbers[numbers != 0]
         sums, ends = np.zeros((len(numbers), 4), np.int64), np.zeros((len(numbers), 2, 3), np.int64)
         ends[:, 0] = np.iinfo(np.int64).max
