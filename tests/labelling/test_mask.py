@@ -90,9 +90,7 @@ def test_foreground_mask(denoise):
 
 def test_smoothing_before_the_threshold_is_physical_on_anisotropic_voxels():
     grey = two_classes()
-    mask = foreground_mask(
-        Volume(grey, (2.0, 1.0, 1.0)), 120.0, LabelSettings(denoise_size=2)
-    )
+    mask = foreground_mask(Volume(grey, (2.0, 1.0, 1.0)), 120.0, LabelSettings(denoise_size=2))
     assert np.array_equal(mask, ndimage.gaussian_filter(grey, (1, 2, 2), truncate=3) > 120)
 
 
