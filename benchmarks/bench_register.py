@@ -15,7 +15,7 @@ one inverted and bent, mutual information.
 
 SimpleITK: Euler or similarity transform, correlation, regular-step gradient descent, three
 resolutions, its moments initialiser (``pair``: our coarse shift, as it has no such search);
-gradient filters off, which the notes measured as faster and more exact than the defaults.
+gradient filters off, which is faster and more exact than the defaults.
 """
 
 from __future__ import annotations

@@ -71,6 +71,31 @@ def label() -> None:
     viewer.close()
 
 
+def aligned() -> None:
+    """A later state, turned by 3° and shifted by hand, before and after Align."""
+    viewer = window()
+    viewer.open_sample("napari-battery", "cycled_electrode")
+    fixed, moving = (
+        viewer.layers["pristine scan (synthetic)"],
+        viewer.layers["4.4 V scan (synthetic)"],
+    )
+    for layer in list(viewer.layers):
+        if layer not in (fixed, moving):
+            viewer.layers.remove(layer)
+    turn = np.deg2rad(3)
+    wrong = np.eye(4)
+    wrong[1:3, 1:3] = [[np.cos(turn), -np.sin(turn)], [np.sin(turn), np.cos(turn)]]
+    wrong[:3, 3] = (0.6, 2.0, -3.0)
+    moving.affine = wrong
+    dock = open_dock(viewer, "Align stacks")
+    wait(settle=4)
+    shoot(viewer, "misaligned")
+    dock.runner.run_button.click()
+    wait(lambda: not dock.runner.busy, settle=4)
+    shoot(viewer, "aligned")
+    viewer.close()
+
+
 def filtered() -> None:
     viewer = window()
     viewer.open_sample("napari-battery", "sand")
@@ -164,6 +189,7 @@ def forget_settings(folder: str) -> None:
 if __name__ == "__main__":
     forget_settings(tempfile.mkdtemp())
     prepare()
+    aligned()
     filtered()
     phases()
     label()

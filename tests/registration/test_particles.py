@@ -71,7 +71,7 @@ def test_independent_motion_is_found_with_its_uncertainty(scene):
     assert (table["note"] == "").all()
     error = shifts(table) / SIZE - true
     distance = np.linalg.norm(error, axis=1)
-    # the issue asks for .05 voxel; noise here is 15 % of the contrast
+    # a twentieth of a voxel is the aim; noise here is 15 % of the contrast
     assert np.median(distance) <= 0.05
     assert distance.max() <= 0.15
     # 81 errors over their own standard deviation: their rms is 1 ± .08, and the noise's

@@ -97,7 +97,7 @@ def test_later_states_come_onto_the_first_and_back_in_one_step(viewer, qtbot):
     data = [layer.data for layer in viewer.layers]
     dock = align(viewer, qtbot)
     for state in SHIFTS:
-        # noise of a tenth of the contrast: the notes measured hundredths of a voxel
+        # noise of a tenth of the contrast: errors are hundredths of a voxel
         assert error_voxels(viewer.layers[f"scan {state}"], state) < 0.1
     assert all(layer.data is one for layer, one in zip(viewer.layers, data, strict=True))
     np.testing.assert_array_equal(places(viewer)[0], before[0])

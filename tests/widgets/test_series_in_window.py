@@ -60,7 +60,7 @@ def test_states_agree_on_the_screen_and_undo_parts_them(viewer, qtbot: QtBot) ->
     found = second.affine.affine_matrix[:3, 3] / VOXEL_UM
     middle = (np.array(SHAPE) - 1) / 2
     moved = (second.affine.affine_matrix[:3, :3] @ (middle * VOXEL_UM)) / VOXEL_UM + found
-    np.testing.assert_allclose(moved - middle, -SHIFT, atol=0.2)  # the figure
+    np.testing.assert_allclose(moved - middle, -SHIFT, atol=0.2)  # a fifth of a voxel is the aim
 
     with qtbot.waitSignal(dock.overlay.view.rested, timeout=20_000):
         dock.table.setCurrentItem(dock.table.topLevelItem(1))

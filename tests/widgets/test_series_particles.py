@@ -74,7 +74,7 @@ def test_displacements_become_arrows_where_the_particles_are(viewer, qtbot):
     origin = np.array([5.0, 6.0, 7.0])
     # a sphere cut into voxels has its centroid where its centre is
     np.testing.assert_allclose(starts, CENTRES * VOXEL_UM + origin, atol=1e-5)
-    # a tenth of a voxel: the notes measured .07 at the 95th percentile
+    # a tenth of a voxel: .07 is usual at the 95th percentile
     np.testing.assert_allclose(found, shifts() * VOXEL_UM, atol=0.1 * VOXEL_UM)
     assert [str(unit) for unit in layer.units] == ["micrometer"] * 3
     assert layer.axis_labels == ("z", "y", "x")
