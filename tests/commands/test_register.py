@@ -49,9 +49,7 @@ def test_an_image_is_aligned_and_labels_follow_through_the_file(files, capsys):
     )  # fmt: skip
     assert (code, err) == (0, "")
     found = np.array(said["moving_to_fixed"])[:3, 3] / SIZE
-    assert found == pytest.approx(
-        SHIFT, abs=0.05
-    )  # a twentieth of a voxel is what users are promised
+    assert found == pytest.approx(SHIFT, abs=0.05)  # a twentieth of a voxel is the aim
     assert (said["kind"], said["unit"], said["warnings"]) == ("translation", "um", [])
     assert said["correlation_after"] > 0.99 > said["correlation_before"]
     assert read_transform(transform).matrix == pytest.approx(np.array(said["moving_to_fixed"]))
