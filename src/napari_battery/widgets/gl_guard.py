@@ -11,8 +11,8 @@ def guard(viewer: Any) -> None:
     """Switch off what a removed layer leaves switched on in the graphics context.
 
     vispy (0.17) never disables vertex attribute arrays. When the visual that used most of
-    them is deleted with its buffers, the next one to be drawn reads the deleted buffers:
-    hardware drivers answer zeros, Mesa's software rasteriser a segmentation fault.
+    them is deleted with its buffers, the next one to be drawn reads the deleted buffers, which
+    ends the program in Mesa's software rasteriser.
     """
     viewer.layers.events.removed.connect(_disable_attributes)
 
