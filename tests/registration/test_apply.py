@@ -23,7 +23,7 @@ from napari_battery.registration.apply import (
     lazily_applied,
     placed,
 )
-from napari_battery.registration.decompose import rotation_matrix
+from napari_battery.registration.rotations import rotation_matrix
 from napari_battery.registration.transform import Transform, common_world, transform_between
 from napari_battery.registration.transform_files import to_itk
 from napari_battery.volume import Volume

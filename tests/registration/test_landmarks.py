@@ -10,8 +10,8 @@ from scipy.optimize import least_squares
 from scipy.spatial.transform import Rotation
 
 from napari_battery.errors import InputError
-from napari_battery.registration.decompose import rotation_matrix
 from napari_battery.registration.landmarks import fewest_pairs, fit_landmarks
+from napari_battery.registration.rotations import rotation_matrix
 from napari_battery.registration.transform import KINDS, Kind, kind_of
 
 

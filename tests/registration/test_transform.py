@@ -8,7 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from napari_battery.errors import InputError
-from napari_battery.registration.decompose import rotation_matrix
+from napari_battery.registration.rotations import rotation_matrix
 from napari_battery.registration.transform import (
     KINDS,
     Kind,

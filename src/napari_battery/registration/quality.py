@@ -20,6 +20,7 @@ from napari_battery.registration.gauss_newton import (
 )
 from napari_battery.registration.metrics import joint_levels
 from napari_battery.registration.pyramid import Level
+from napari_battery.registration.rotations import turn_and_scale
 from napari_battery.registration.settings import RegisterSettings
 
 __all__ = ["assess", "overlap_fraction", "random_shifts", "residual_shifts"]
@@ -84,7 +85,7 @@ def assess(
     linear = np.linalg.inv(after)[:3, :3]
     ndim = 2 if fixed.data.shape[0] == 1 else 3
     result["scale"] = float(abs(np.linalg.det(linear)) ** (1 / ndim))
-    result["rotation_deg"] = _angle(linear)
+    result["rotation_deg"], _ = turn_and_scale(linear)
     rows = residual_shifts(fixed, moving, after, settings, progress)
     result["residual_shifts"] = [
         {
@@ -110,12 +111,6 @@ def _both(samples: Samples, moving: Level, matrix: Array) -> tuple[float, float]
     limits = limits_of(samples, moving)
     joint = joint_levels(samples.values[here], trial.values[here], limits)
     return trial.metric, joint.information
-
-
-def _angle(linear: Array) -> float:
-    """Angle of the rotation nearest to a linear map, in degrees."""
-    left, _, right = np.linalg.svd(linear)
-    return float(np.degrees(np.arccos(np.clip((np.trace(left @ right) - 1) / 2, -1, 1))))
 
 
 def overlap_fraction(fixed: Level, moving: Level, matrix: Array, rng: np.random.Generator) -> float:

@@ -11,8 +11,9 @@ from numpy.typing import NDArray
 
 from napari_battery.progress import SILENT, Progress
 from napari_battery.registration.fft_start import coarse, coarse_spacing, shifts
-from napari_battery.registration.gauss_newton import Trial, exponential, refine, samples_in_overlap
+from napari_battery.registration.gauss_newton import Trial, refine, samples_in_overlap
 from napari_battery.registration.pyramid import Level
+from napari_battery.registration.rotations import rotation_matrix
 from napari_battery.registration.settings import RegisterSettings
 
 __all__ = ["search"]
@@ -99,10 +100,8 @@ def _turns(largest_deg: float) -> Iterator[Array]:
 
 def _about(vector: Array, centre: Array) -> Array:
     """Rotation by a vector z, y, x (radians) about a point, as 4×4 matrix."""
-    generator = np.zeros((3, 3))
-    generator[0, 1], generator[0, 2], generator[1, 2] = vector[2], vector[1], vector[0]
     turn = np.eye(4)
-    turn[:3, :3] = exponential(generator - generator.T)
+    turn[:3, :3] = rotation_matrix(vector)
     turn[:3, 3] = centre - turn[:3, :3] @ centre
     return turn
 

@@ -14,8 +14,8 @@ from qtpy.QtCore import QObject, QTimer, Signal
 from qtpy.QtWidgets import QWidget
 
 from napari_battery.errors import InputError
+from napari_battery.registration.rotations import turn_and_scale
 from napari_battery.widgets.align_turning import (
-    angle_degrees,
     axis_rotation,
     shift,
     turned,
@@ -367,7 +367,7 @@ class HandMode(QObject):
 
     def _in_words(self, before: Matrix) -> str:
         step = self._matrix @ np.linalg.inv(before)
-        turn = angle_degrees(step[:-1, :-1])
+        turn, _ = turn_and_scale(step[:-1, :-1])
         if turn > 1e-6:
             return f"Turned by hand {turn:.3g}°"
         away = float(np.linalg.norm(step[:-1, -1]))

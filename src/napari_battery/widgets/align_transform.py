@@ -5,13 +5,13 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 from napari.layers import Layer
 from napari.viewer import ViewerModel
 from qtpy.QtCore import Signal
 from qtpy.QtWidgets import QFileDialog, QGridLayout, QPushButton, QVBoxLayout, QWidget
 
 from napari_battery.errors import InputError
+from napari_battery.registration.rotations import turn_and_scale
 from napari_battery.registration.transform import Transform
 from napari_battery.widgets.align_place import place_layers
 from napari_battery.widgets.choosers import LayerChooser
@@ -33,21 +33,12 @@ def in_words(transform: Transform) -> str:
         for axis, value in zip("zyx"[-transform.ndim :], transform.matrix[:-1, -1], strict=True)
     )
     words = [f"{transform.kind}; shift {shift} {_UNITS[str(transform.unit)]}"]
-    turn, scale = _turn_and_scale(transform.linear)
+    turn, scale = turn_and_scale(transform.linear)
     if transform.kind != "translation":
         words.append(f"rotation {turn:.3g}°")
     if transform.kind in ("similarity", "affine"):
         words.append(f"magnification {scale:.5g}")
     return "; ".join(words).replace("-", "−") + "."
-
-
-def _turn_and_scale(linear: Any) -> tuple[float, float]:
-    """Angle in degrees of the nearest rotation, and the mean magnification."""
-    u, _, vt = np.linalg.svd(linear)
-    rotation = u @ vt
-    cosine = (np.trace(rotation) - (len(linear) - 2)) / 2
-    scale = abs(float(np.linalg.det(linear))) ** (1 / len(linear))
-    return float(np.rad2deg(np.arccos(np.clip(cosine, -1, 1)))), scale
 
 
 class TransformPanel(QWidget):

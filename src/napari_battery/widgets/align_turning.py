@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-__all__ = ["angle_degrees", "axis_rotation", "shift", "turned", "turned_in_plane"]
+__all__ = ["axis_rotation", "shift", "turned", "turned_in_plane"]
 
 Matrix = NDArray[np.float64]
 
@@ -43,9 +43,3 @@ def shift(away: NDArray[np.float64]) -> Matrix:
     matrix = np.eye(len(away) + 1)
     matrix[:-1, -1] = away
     return matrix
-
-
-def angle_degrees(rotation: Matrix) -> float:
-    """Angle of a rotation matrix of 2 or 3 axes."""
-    extra = 0.0 if len(rotation) == 2 else 1.0
-    return float(np.rad2deg(np.arccos(np.clip((np.trace(rotation) - extra) / 2, -1, 1))))
