@@ -10,10 +10,10 @@ import numpy as np
 from napari.viewer import ViewerModel
 
 from napari_battery.filters import filter_image, filter_of, prepare_filter
+from napari_battery.filters.flat_noise import noise_before_after
 from napari_battery.progress import Progress
 from napari_battery.settings import Settings
 from napari_battery.volume import Volume
-from napari_battery.widgets.filter_noise import noise_before_after
 from napari_battery.widgets.label_box import view_centre
 from napari_battery.widgets.slices import current_slice, displayed_axes, hidden_axis
 from napari_battery.widgets.swipe import Patch

@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 from scipy import ndimage
 
+from napari_battery.filters.flat_noise import noise_before_after
 from napari_battery.samples import sand
-from napari_battery.widgets.filter_noise import noise_before_after
 
 RNG = np.random.default_rng(0)
 
