@@ -1,0 +1,1 @@
+"""Super-resolution of X-ray tomograms by networks: pairs, training, application, judgement."""

@@ -1,0 +1,1 @@
+"""The networks: one interface, the published ones to the letter, and a default of our own."""
