@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from napari_battery import samples
-from napari_battery.samples import nmc_slice, sample_path, sand
+from napari_battery.samples import nmc_slice, sample_path, sand, sandstone
 from napari_battery.synthetic import ElectrodeSettings
 
 CHECKSUMS = re.findall(
@@ -26,7 +26,10 @@ def test_files_are_unchanged(checksum, name):
     assert hashlib.sha256(sample_path(name).read_bytes()).hexdigest() == checksum
 
 
-@pytest.mark.parametrize(("folder", "words"), [("sand", "MIT"), ("nmc_nanoct", "Apache License")])
+@pytest.mark.parametrize(
+    ("folder", "words"),
+    [("sand", "MIT"), ("nmc_nanoct", "Apache License"), ("bentheimer", "CSIRO Open Source")],
+)
 def test_licences_lie_beside_the_data(folder, words):
     assert words in sample_path(f"{folder}/LICENSE").read_text(encoding="utf-8")
 
@@ -57,3 +60,13 @@ def test_cycled_electrode_is_the_one_of_the_default_settings(monkeypatch):
     monkeypatch.setattr(samples, "synthetic_electrode", lambda *a: asked.append(a))
     samples.cycled_electrode()
     assert asked[0][0] == ElectrodeSettings()
+
+
+def test_the_sandstones_outer_faces_lie_on_one_another():
+    low, high = sandstone()
+    assert (low.shape, high.shape) == ((30, 45, 140), (90, 135, 420))
+    for volume in (low, high):
+        first = volume.world_affine() @ [-0.5, -0.5, -0.5, 1]
+        last = volume.world_affine() @ [*(n - 0.5 for n in volume.shape), 1]
+        assert np.allclose(first[:3], 0)
+        assert np.allclose(last[:3], (180, 270, 840))

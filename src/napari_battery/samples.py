@@ -1,7 +1,8 @@
-"""The samples: two real images that ship with the package, and the synthetic electrode."""
+"""The samples: the real images that ship with the package, and the synthetic electrode."""
 
 from __future__ import annotations
 
+from dataclasses import replace
 from importlib.resources import files
 from pathlib import Path
 
@@ -9,9 +10,11 @@ from napari_battery.progress import SILENT, Progress
 from napari_battery.synthetic import ElectrodeSettings, SyntheticElectrode, synthetic_electrode
 from napari_battery.volume import Volume
 
-__all__ = ["cycled_electrode", "nmc_slice", "sample_path", "sand"]
+__all__ = ["cycled_electrode", "nmc_slice", "sample_path", "sand", "sandstone"]
 
 _SAND = "sand/sand_100x200x200_u8.tif"
+_SANDSTONE_LOW = "bentheimer/low_6um_30x45x140_u8.tif"
+_SANDSTONE_HIGH = "bentheimer/high_2um_90x135x420_u8.tif"
 _NMC, _NMC_LABELS = "nmc_nanoct/1.tif", "nmc_nanoct/1_label.tif"
 
 
@@ -35,6 +38,26 @@ def sand() -> Volume:
         (100, 200, 200) uint8. The file states no voxel size; it is assumed to be 1 µm.
     """
     return _read(_SAND, "Sand (real CT)").with_voxel_size(1.0, "assumed 1 µm")
+
+
+def sandstone() -> tuple[Volume, Volume]:
+    """Two separate scans of the same Bentheimer sandstone, at 6 and at 2 µm.
+
+    Returns
+    -------
+    low, high : Volume
+        (30, 45, 140) and (90, 135, 420) uint8. Their outer faces are laid on one another,
+        as their authors registered them; about one high-resolution voxel is left between
+        them in z and y.
+    """
+    low = _read(_SANDSTONE_LOW, "Sandstone at 6 µm (real CT)")
+    high = _read(_SANDSTONE_HIGH, "Sandstone at 2 µm (real CT)")
+    source = "ImageJ tags"
+    # centres of the first voxels, where the first voxels' outer faces are at 0
+    return (
+        replace(low.with_voxel_size(6.0, source), origin_um=(3.0, 3.0, 3.0)),
+        replace(high.with_voxel_size(2.0, source), origin_um=(1.0, 1.0, 1.0)),
+    )
 
 
 def nmc_slice() -> tuple[Volume, Volume]:

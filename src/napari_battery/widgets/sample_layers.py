@@ -6,11 +6,11 @@ from typing import Any
 
 import pandas as pd
 
-from napari_battery.samples import cycled_electrode, nmc_slice, sand
+from napari_battery.samples import cycled_electrode, nmc_slice, sand, sandstone
 from napari_battery.volume import Volume
 from napari_battery.widgets.layers import layer_kwargs
 
-__all__ = ["open_cycled_electrode", "open_nmc_slice", "open_sand"]
+__all__ = ["open_cycled_electrode", "open_nmc_slice", "open_sand", "open_sandstone"]
 
 LayerData = tuple[Any, dict[str, Any], str]
 
@@ -18,6 +18,12 @@ LayerData = tuple[Any, dict[str, Any], str]
 def open_sand() -> list[LayerData]:
     """One image layer: real sand grains, with an assumed voxel size of 1 µm."""
     return [_layer(sand(), "image")]
+
+
+def open_sandstone() -> list[LayerData]:
+    """Two image layers: one real sandstone scanned at 6 and at 2 µm, the finer one below."""
+    low, high = sandstone()
+    return [_layer(high, "image"), _layer(low, "image", opacity=0.5)]
 
 
 def open_nmc_slice() -> list[LayerData]:
