@@ -14,6 +14,8 @@ TABLES = {
     "particle shifts": tables.PARTICLE_SHIFTS,
     "series": tables.SERIES,
     "matches": tables.MATCHES,
+    "super-resolution quality": tables.SUPERRES_QUALITY,
+    "super-resolution quality by region": tables.SUPERRES_REGIONS,
 }
 
 

@@ -25,6 +25,8 @@ __all__ = [
     "PARTICLE_SHIFTS",
     "SERIES",
     "SHELLS",
+    "SUPERRES_QUALITY",
+    "SUPERRES_REGIONS",
     "Column",
     "column_title",
     "label_column",
@@ -242,6 +244,29 @@ COLUMNS: dict[str, Column] = {
     "delta": Column("Mean ΔĪ_prist", _GREY, "Mean over particles of the change of the core mean"),
     "ses_delta": Column("SES of mean ΔĪ_prist", _GREY, "Sampling error of that mean, σ/√n"),
     "true_delta": Column("True mean ΔĪ_prist", _GREY, "What a synthetic sample was given"),
+    "method": Column("Method", "", "How the low scan was brought to the high scan's resolution"),
+    "metric": Column("Metric", "", "Which column of the regions' table is summed up"),
+    "value": Column("Mean", "", "Mean over regions"),
+    "sd": Column("SD", "", "Standard deviation between regions (ddof 1)"),
+    "ci_low": Column("Interval from", "", "Of the mean: studentised bootstrap over regions"),
+    "ci_high": Column("Interval to", "", "Of the mean: studentised bootstrap over regions"),
+    "n_regions": Column("Regions", "", "Regions that have this metric"),
+    "difference": Column(
+        "Difference", "", "Mean over regions of the method less “cubic + grey match” in the same"
+    ),
+    "difference_ci_low": Column("Difference from", "", "Interval of the paired difference"),
+    "difference_ci_high": Column("Difference to", "", "Interval of the paired difference"),
+    "region": Column("Region", "", "Number of the region, from 1"),
+    "ssim": Column("SSIM", "", "Structural similarity with the high scan (Wang et al. 2004)"),
+    "psnr_db": Column("PSNR", "dB", "Peak signal to noise; the peak is the high scan's range"),
+    "mse": Column("MSE", "", "Mean squared error; the high scan's robust range is 1"),
+    "mae": Column("MAE", "", "Mean absolute error; the high scan's robust range is 1"),
+    "crack_recall": Column(
+        "Crack recall", "", "Share of labelled crack voxels with a crack of the prediction near"
+    ),
+    "crack_false": Column(
+        "False cracks", "", "Share of the prediction's crack voxels with no labelled crack near"
+    ),
 }
 
 PARTICLES_3D = (
@@ -286,6 +311,15 @@ SERIES = (
     "residual_median_um", "residual_p95_um", "note",
 )  # fmt: skip
 MATCHES = ("label", "matched", "iou", "is_new")
+SUPERRES_QUALITY = (
+    "method", "metric", "value", "sd", "ci_low", "ci_high", "n_regions",
+    "difference", "difference_ci_low", "difference_ci_high",
+)  # fmt: skip
+SUPERRES_REGIONS = (
+    "region", "bbox_z0", "bbox_y0", "bbox_x0", "bbox_z1", "bbox_y1", "bbox_x1", "method",
+    "ssim", "psnr_db", "mse", "mae", "crack_recall", "crack_false",
+)  # fmt: skip
+"""Boxes are in voxels of the high scan; the crack columns only where cracks are labelled."""
 
 _FORMULA = ("=", "+", "-", "@", "\t", "\r")
 

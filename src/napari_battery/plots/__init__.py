@@ -8,6 +8,7 @@ from napari_battery.plots.distributions import core_histogram, size_distribution
 from napari_battery.plots.profile import radial_profile
 from napari_battery.plots.saving import save_plot
 from napari_battery.plots.style import PAPER, Plot, Style, theme_style
+from napari_battery.plots.super_resolution import grey_histograms, quality_plot, training_curves
 from napari_battery.plots.value_map import map_figure, map_legend, map_slice
 
 __all__ = [
@@ -15,11 +16,14 @@ __all__ = [
     "Plot",
     "Style",
     "core_histogram",
+    "grey_histograms",
     "map_figure",
     "map_legend",
     "map_slice",
+    "quality_plot",
     "radial_profile",
     "save_plot",
     "size_distribution",
     "theme_style",
+    "training_curves",
 ]
