@@ -87,6 +87,7 @@ def crop(volume: Volume, box: Box) -> Volume:
     window = tuple(slice(a, b) for a, b in bounds)
     step = volume.voxel_size_um or (1.0,) * volume.ndim
     made = provenance("crop", None, [volume], [f"Cropped to the voxels {_words(bounds)}."])
+    made["box"] = [list(bound) for bound in bounds]
     return replace(
         volume,
         data=_part(volume.data, window),
