@@ -27,6 +27,7 @@ __all__ = ["grey_histograms", "quality_plot", "training_curves"]
 
 _LINES = ("-", "--", "-.", ":")
 _CURVES = ("mse", "mae", "psnr", "ssim")
+_TRUTH = "high scan"
 _TITLES = {"mse": "MSE", "mae": "MAE", "psnr": "PSNR (dB)", "ssim": "SSIM"}
 
 
@@ -114,7 +115,7 @@ def grey_histograms(
     Returns
     -------
     Plot
-        Data: the rows drawn.
+        On the scale whose 0 and 1 are the high scan's robust range. Data: the rows drawn.
 
     Raises
     ------
@@ -133,16 +134,19 @@ def grey_histograms(
         if rows.empty:
             continue
         edges = np.append(rows["value_from"], rows["value_to"].iloc[-1])
-        colour = style.foreground if name == "high" else style.colour(number)
+        is_truth = name == _TRUTH
+        colour = style.foreground if is_truth else style.colour(number)
         axes.stairs(
             rows["density"],
             edges,
             color=colour,
             linestyle=_LINES[number % len(_LINES)],
-            linewidth=1.4 if name == "high" else 1.1,
+            linewidth=1.4 if is_truth else 1.1,
             label=as_text(name),
         )
-    axes.set_xlabel("Normalised grey level (high scan's robust range: 0 to 1)")
+    filled = data[data["density"] > 0]
+    axes.set_xlim(filled["value_from"].min(), filled["value_to"].max())
+    axes.set_xlabel("Normalised grey level")
     axes.set_ylabel("Density")
     legend_below(figure, axes, style, grow=is_new)
     dress(axes, style, note)
@@ -206,8 +210,6 @@ def training_curves(
                 label="training" if part == "train" else part,
             )
         axes.set_ylabel(_TITLES[curve])
-        if curve in ("mse", "mae") and (history[columns[-1]] > 0).all():
-            axes.set_yscale("log")
         axes.margins(x=0.03)
     for axes in plots[len(curves) :]:
         axes.set_axis_off()

@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from napari_battery.blocks import Window
+from napari_battery.io.lazy import Window
 
 __all__ = ["CRACK_METRICS", "dark_threshold", "region_cracks"]
 
