@@ -15,6 +15,7 @@ from napari_battery.commands import (
     info,
     label,
     map,
+    pair,
     phases,
     propagate,
     radial,
@@ -26,7 +27,7 @@ from napari_battery.terminal import terminal_progress
 
 __all__ = ["main"]
 
-_STEPS = (info, filter, register, phases, label, propagate, radial, map, demo)
+_STEPS = (info, filter, register, pair, phases, label, propagate, radial, map, demo)
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
