@@ -18,7 +18,7 @@ from napari_battery.registration.transform import Transform
 from napari_battery.registration.transform_files import read_transform, write_transform
 from napari_battery.volume import Volume
 from napari_battery.widgets.align_dock import AlignDock
-from napari_battery.widgets.align_place import moved_so_far
+from napari_battery.widgets.align_place import move_layers, moved_so_far
 from napari_battery.widgets.layers import add_volume, battery_metadata, volume_from_layer
 
 LOW_UM, HIGH_UM = 1.0, 0.7
@@ -180,8 +180,17 @@ def test_a_layer_deleted_or_moved_meanwhile_is_said(
     fixed.affine = TRUTH
     gate.set()
     qtbot.waitUntil(lambda: not dock.runner.busy, timeout=10_000)
-    assert "“low” was moved while it was aligned" in dock.runner.message.text()
+    assert "“low” was moved or rescaled while it was aligned" in dock.runner.message.text()
     assert at_start(moving)
+    stepped.clear()
+    gate.clear()
+    dock.run()
+    assert stepped.wait(10)
+    moving.scale = (0.8,) * 3
+    gate.set()
+    qtbot.waitUntil(lambda: not dock.runner.busy, timeout=10_000)
+    assert "“high” was moved or rescaled" in dock.runner.message.text()
+    moving.scale = (HIGH_UM,) * 3
     stepped.clear()
     gate.clear()
     dock.run()
@@ -339,7 +348,7 @@ def test_a_picture_that_is_deleted_stays_away_for_this_sitting_only(
     viewer: ViewerModel, dock: AlignDock, layers: Any, qtbot: QtBot
 ) -> None:
     viewer.layers.remove(dock.view.layer)
-    assert dock.mode.currentData() == "off"
+    qtbot.waitUntil(lambda: dock.mode.currentData() == "off", timeout=5000)
     assert layers[1].visible
     other = AlignDock(viewer)
     qtbot.addWidget(other)
@@ -372,3 +381,106 @@ def test_flat_images_without_voxel_size_are_aligned_in_voxels(
     assert np.allclose(moving.affine.affine_matrix[:2, 2], (5, 3), rtol=0, atol=0.05)
     assert "voxels" in dock.transform.words.text()
     assert "taken as equal" in dock.quality.notes.text()
+
+
+def labels_of(viewer: ViewerModel, image: Any, name: str) -> Any:
+    own = volume_from_layer(image).like((HIGH > 90).astype(np.int32), name)
+    own.metadata["made"] = {"step": "label", "inputs": [{"name": image.name}]}
+    return add_volume(viewer, own, labels=True)
+
+
+def test_what_was_made_after_an_alignment_goes_back_with_it(
+    viewer: ViewerModel, dock: AlignDock, layers: Any
+) -> None:
+    moving = layers[1]
+    dock.move(TRUTH, "by hand")
+    made = labels_of(viewer, moving, "made since")
+    assert np.allclose(made.affine.affine_matrix, TRUTH)
+    dock.transform.layer.choose(made)
+    dock.transform.apply()  # it is there already
+    assert np.allclose(made.affine.affine_matrix, TRUTH)
+    dock.undo.undo()
+    dock.move(TRUTH, "further by hand")
+    assert np.allclose(moved_so_far(made), TRUTH @ TRUTH)
+    dock.undo.undo()
+    dock.undo.undo()
+    assert at_start(moving)
+    # an inverse and a product of matrices of some tens
+    assert np.allclose(made.affine.affine_matrix, np.eye(4), rtol=0, atol=1e-12)
+
+
+def test_a_transform_takes_along_what_was_made_from_the_image(
+    viewer: ViewerModel, dock: AlignDock, layers: Any
+) -> None:
+    moving = layers[1]
+    mine = labels_of(viewer, moving, "particles")
+    points = viewer.add_points([[1.0, 2, 3]], scale=(HIGH_UM,) * 3, units="um", name="centres")
+    battery_metadata(points)["made"] = {"step": "label", "inputs": [{"name": "high"}]}
+    dock.transform.take(Transform(TRUTH, "rigid", (1,) * 3, (1,) * 3))
+    dock.transform.layer.choose(moving)
+    dock.transform.apply()
+    for layer in (moving, mine, points):
+        assert np.allclose(layer.affine.affine_matrix, TRUTH, rtol=0, atol=1e-12)
+    dock.undo.undo()
+    assert all(at_start(layer) for layer in (moving, mine, points))
+
+
+def test_undo_outlives_the_dock_and_keeps_the_order_of_all_docks(
+    viewer: ViewerModel, layers: Any, qtbot: QtBot
+) -> None:
+    moving = layers[1]
+    first = AlignDock(viewer)
+    first.move(TRUTH, "by hand")
+    with qtbot.waitSignal(first.destroyed, timeout=10_000):
+        first.deleteLater()
+    dock = AlignDock(viewer)
+    qtbot.addWidget(dock)
+    dock.show()
+    elsewhere = move_layers([moving], TRUTH)  # as the dock for states does
+    dock.undo.undo()
+    assert "“high” was moved further by another dock" in dock.runner.message.text()
+    assert np.allclose(moved_so_far(moving), TRUTH @ TRUTH)
+    elsewhere()
+    dock.undo.undo()
+    assert at_start(moving)
+    assert not dock.undo.isEnabled()
+
+
+def test_two_images_are_chosen_whenever_they_come_and_all_may_go_at_once(
+    viewer: ViewerModel, qtbot: QtBot
+) -> None:
+    dock = AlignDock(viewer)
+    qtbot.addWidget(dock)
+    dock.show()
+    dock.tools.section.open()
+    for _ in range(2):
+        low = add_volume(viewer, Volume(LOW, (LOW_UM,) * 3, name="low"))
+        high = add_volume(viewer, Volume(HIGH, (HIGH_UM,) * 3, name="high"))
+        qtbot.waitUntil(lambda: dock.view.layer is not None, timeout=5000)
+        assert (dock.fixed.layer, dock.moving.layer) == (low, high)
+        assert dock.notice.text() == ""
+        assert not high.visible
+        viewer.layers.selection = set(viewer.layers)
+        viewer.layers.remove_selected()
+        qtbot.waitUntil(lambda: not dock.view.is_shown, timeout=5000)
+        assert not list(viewer.layers)
+
+
+def test_landmarks_start_an_alignment_without_voxel_sizes(
+    viewer: ViewerModel, qtbot: QtBot
+) -> None:
+    viewer.add_image(LOW, name="whole")
+    moving = viewer.add_image(LOW[5:45, 6:44, 3:43].copy(), name="part")
+    dock = AlignDock(viewer)
+    qtbot.addWidget(dock)
+    dock.show()
+    dock.tools.section.open()
+    marks = dock.tools.landmarks
+    for place in ([10, 12, 14], [30, 16, 18], [14, 36, 20], [22, 20, 38]):
+        marks.add_pair()
+        assert marks.take_click(place)
+        assert marks.take_click(np.array(place) - (5, 6, 3))
+    dock.start.setCurrentIndex(dock.start.findData("landmarks"))
+    assert "Moved “part”" in align(dock, qtbot)
+    # exact data shifted by whole voxels
+    assert np.allclose(moving.affine.affine_matrix[:3, 3], (5, 6, 3), rtol=0, atol=0.05)

@@ -23,7 +23,7 @@ MODES: dict[str, tuple[str, str]] = {
     "blend": ("Colours", "Fixed magenta, moving green; grey where they agree"),
     "checkerboard": ("Checkerboard", "Tiles of the fixed and of the moving stack in turn"),
     "swipe": ("Swipe", "Fixed on the left of a line that can be dragged, moving on its right"),
-    "difference": ("Difference", "Moving less fixed; grey where they agree"),
+    "difference": ("Difference", "Fixed less moving; grey where they agree"),
     "flicker": ("Flicker", "Both in turn: what is not aligned jumps"),
     "fixed": ("Fixed only", "The fixed stack alone"),
     "moving": ("Moving only", "The moving stack alone, resampled where it lies now"),

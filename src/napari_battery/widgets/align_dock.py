@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
+from weakref import WeakKeyDictionary
 
 import numpy as np
 from napari.layers import Image, Labels
@@ -21,10 +22,11 @@ from napari_battery.widgets.align_choices import (
     choices_of,
     form_layout,
 )
-from napari_battery.widgets.align_place import move_layers, moved_so_far
+from napari_battery.widgets.align_place import moved_so_far
 from napari_battery.widgets.align_quality import MetricCurve, QualityPanel
 from napari_battery.widgets.align_resample import ResamplePanel
-from napari_battery.widgets.align_run import Watched, pair_of
+from napari_battery.widgets.align_run import Watched, pair_of, standing
+from napari_battery.widgets.align_step import move_with_companions
 from napari_battery.widgets.align_tools import AlignTools
 from napari_battery.widgets.align_transform import TransformPanel, in_words
 from napari_battery.widgets.align_view import AlignView
@@ -32,14 +34,14 @@ from napari_battery.widgets.choosers import LayerChooser
 from napari_battery.widgets.closing import delete_when_closed
 from napari_battery.widgets.forms import SettingsForm
 from napari_battery.widgets.layers import volume_from_layer
+from napari_battery.widgets.listening import listen
 from napari_battery.widgets.notice import Notice
 from napari_battery.widgets.running import StepRunner
 from napari_battery.widgets.scrolling import fill_scrolling
 from napari_battery.widgets.section import Section
 from napari_battery.widgets.seen import Seen
-from napari_battery.widgets.series_companions import companions
 from napari_battery.widgets.session import Session
-from napari_battery.widgets.undo import UndoButton
+from napari_battery.widgets.undo import Changes, UndoButton
 
 if TYPE_CHECKING:
     import napari.viewer
@@ -62,6 +64,9 @@ _METRICS = {"correlation": "Correlation", "mutual-information": "Mutual informat
 
 Matrix = NDArray[np.float64]
 
+_CHANGES: WeakKeyDictionary[Session, Changes] = WeakKeyDictionary()
+"""What can be taken back in a window; it outlives the dock."""
+
 
 class AlignDock(QWidget):
     """Align stacks: only the moving layer's transform changes; nothing is resampled."""
@@ -69,7 +74,8 @@ class AlignDock(QWidget):
     def __init__(self, napari_viewer: napari.viewer.Viewer) -> None:
         super().__init__()
         delete_when_closed(self)
-        self._viewer = viewer = Session.of(napari_viewer).viewer
+        session = Session.of(napari_viewer)
+        self._viewer = viewer = session.viewer
         self.fixed = LayerChooser(viewer, Image, "Stack that stays where it is")
         self.moving = LayerChooser(
             viewer, Image, "Stack that is moved onto it; its labels go along with it"
@@ -98,7 +104,7 @@ class AlignDock(QWidget):
         self.runner = StepRunner(
             "Align", "Find the transform; the moving layer is moved, nothing is resampled"
         )
-        self.undo = UndoButton()
+        self.undo = UndoButton(changes=_CHANGES.setdefault(session, []))
         self.curve = MetricCurve(viewer)
         self.curve.hide()
         self.quality = QualityPanel(viewer)
@@ -112,6 +118,9 @@ class AlignDock(QWidget):
         self._changed = QTimer(self)
         self._changed.setSingleShot(True)
         self._changed.timeout.connect(self._pair_chosen)
+        self._listed = QTimer(self)
+        self._listed.setSingleShot(True)
+        self._listed.timeout.connect(self._layers_listed)
         self._timer = QTimer(self)
         self._timer.setInterval(_WATCH_MS)
         self._timer.timeout.connect(self._look)
@@ -120,7 +129,7 @@ class AlignDock(QWidget):
         for chooser in (self.fixed, self.moving):
             chooser.layer_changed.connect(self._pair_chosen)
         self.mode.currentIndexChanged.connect(self._show_pair)
-        self.view.removed.connect(self._view_removed)
+        self.view.removed.connect(self._listed_anew)
         self.view.failed.connect(lambda text: self.notice.say(text, "warning"))
         self._on_screen = Seen(self)
         self._on_screen.changed.connect(self._show_pair)
@@ -130,9 +139,13 @@ class AlignDock(QWidget):
         self.tools.hand.changed.connect(self._hand_changed)
         self.tools.undo_pressed.connect(self.undo.undo)
         self.undo.pressed.connect(self.tools.hand.end_gesture)  # it is what is undone then
+        self.undo.undone.connect(self._undone)
+        self.undo.refused.connect(lambda text: self.runner.say(text, error=True))
         self.transform.applied.connect(self._forget_run)
         self.runner.clicked.connect(self.run)
         self.runner.busy_changed.connect(self._busy_changed)
+        listed = viewer.layers.events
+        listen(self, self._listed_anew, listed.inserted, listed.removed)
         followed, changed = self._followed, self._layer_changed
         self.destroyed.connect(lambda: _unfollow(followed, changed))
         self._kind_chosen()
@@ -194,7 +207,7 @@ class AlignDock(QWidget):
         self._running = (fixed, moving)
         self._watched, self._metric = Watched(), _METRICS[settings.metric]
         self.quality.forget()
-        places = [np.array(layer.affine.affine_matrix) for layer in (fixed, moving)]
+        places = [standing(layer) for layer in (fixed, moving)]
 
         def done(result: Registration) -> None:
             self._aligned(fixed, moving, places, result)
@@ -224,16 +237,16 @@ class AlignDock(QWidget):
         self.curve.show()
         self.curve.show_steps([(step.level, step.metric) for step in steps], self._metric)
 
-    def _aligned(self, fixed: Any, moving: Any, places: list[Matrix], result: Registration) -> None:
+    def _aligned(self, fixed: Any, moving: Any, places: list[str], result: Registration) -> None:
         for layer, place in zip((fixed, moving), places, strict=True):
             if layer not in self._viewer.layers:
                 raise InputError(
                     f"“{layer.name}” was deleted while it was aligned; nothing was moved."
                 )
-            if not np.array_equal(layer.affine.affine_matrix, place):
+            if standing(layer) != place:
                 raise InputError(
-                    f"“{layer.name}” was moved while it was aligned; nothing was changed. "
-                    "Align again."
+                    f"“{layer.name}” was moved or rescaled while it was aligned; nothing was "
+                    "changed. Align again."
                 )
         self.move(
             result.transform.matrix,
@@ -264,20 +277,16 @@ class AlignDock(QWidget):
         moving = self.moving.layer
         volume = volume_from_layer(moving)
         unit = "voxel" if volume.voxel_size_um is None else "um"
-        layers = [moving, *companions(self._viewer, moving, volume)]
         how = {"onto": getattr(self.fixed.layer, "name", ""), "kind": kind}
-        restore = move_layers(layers, step, unit, **how)
-
-        def take_back() -> None:
-            restore()
-            self._forget_run()
-            self._show_pair()
-            self._tell_transform()
-
-        self.undo.push(what, take_back)
+        self.undo.push(what, move_with_companions(self._viewer, moving, step, unit, **how))
         self._forget_run()
         self._show_pair()
         self._tell_transform(quality)
+
+    def _undone(self) -> None:
+        self._forget_run()
+        self._show_pair()
+        self._tell_transform()
 
     def _forget_run(self) -> None:
         """Show no more how a run went after which something else was moved."""
@@ -302,7 +311,11 @@ class AlignDock(QWidget):
             self.transform.take(None)
 
     def _pair_chosen(self) -> None:
-        fixed, moving = self.fixed.layer, self.moving.layer
+        # a chooser that has not heard of it yet may still have a layer that was deleted
+        fixed, moving = (
+            chooser.layer if chooser.layer in self._viewer.layers else None
+            for chooser in (self.fixed, self.moving)
+        )
         self._forget_run()
         self._follow()
         self._pair, problem = None, ""
@@ -364,10 +377,19 @@ class AlignDock(QWidget):
     def _kind_chosen(self) -> None:
         self.tools.set_kind(self.form.value().kind)
 
-    def _view_removed(self) -> None:
-        """Leave the picture off for now if the person has deleted it."""
-        layers = self._viewer.layers
-        if self._pair is not None and all(layer in layers for layer in self._pair):
+    def _listed_anew(self, event: Any = None) -> None:
+        self._listed.start(0)  # all layers may be going, the picture first
+
+    def _layers_listed(self) -> None:
+        """Choose two images to begin with; leave off a picture that the person has deleted."""
+        fixed = self.fixed.layer
+        if fixed is not None and fixed is self.moving.layer:
+            others = [x for x in self._viewer.layers if isinstance(x, Image) and x is not fixed]
+            for other in others:  # the newest is chosen last; what is not offered never
+                self.moving.choose(other)
+        if self._pair is not None and self.mode.currentData() != OFF and self._on_screen.now:
+            if self.view.is_shown:
+                return
             self._view_as(OFF)
 
 

@@ -13,6 +13,7 @@ from qtpy.QtCore import QObject, QTimer, Signal
 from qtpy.QtWidgets import QWidget
 
 from napari_battery.errors import InputError
+from napari_battery.registration.transform import Unit
 from napari_battery.widgets.align_marks import Marks, Role
 from napari_battery.widgets.align_view import AlignView
 from napari_battery.widgets.align_world import PairWorld, pair_world, shown_plane
@@ -95,10 +96,15 @@ class Landmarks(QObject):
         return "fixed" if number in self._places["fixed"] else "moving"
 
     @property
-    def unit(self) -> str:
-        """Unit of `points` for the person: "µm" or "voxels"."""
+    def world_unit(self) -> Unit:
+        """Unit of `points`."""
         world = self._world()
-        return "voxels" if world is not None and world.unit == "voxel" else "µm"
+        return "um" if world is None else world.unit
+
+    @property
+    def unit(self) -> str:
+        """The same for the person: "µm" or "voxels"."""
+        return "voxels" if self.world_unit == "voxel" else "µm"
 
     @property
     def voxel(self) -> float:

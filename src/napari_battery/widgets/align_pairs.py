@@ -119,7 +119,8 @@ class LandmarkPanel(QWidget):
         fixed, moving = self._landmarks.points()
         largest = self.largest.value() or None
         try:
-            found = fit_landmarks(fixed, moving, self.kind, ransac=largest)
+            unit = self._landmarks.world_unit
+            found = fit_landmarks(fixed, moving, self.kind, ransac=largest, unit=unit)
         except InputError as problem:
             self.notice.say(str(problem), "error")
             return None

@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from napari_battery.widgets.align_overlay import Grid
 from napari_battery.widgets.highlight import add_quietly
 from napari_battery.widgets.layers import KEY
+from napari_battery.widgets.removal import Removal
 from napari_battery.widgets.swipe_geometry import placement
 
 __all__ = ["NAME", "Picture"]
@@ -32,7 +33,12 @@ class Picture:
         self._layers: Any = viewer.layers
         self._viewer = viewer
         self.layer: Any = None
-        self.is_removing = False
+        self._removal = Removal(viewer)
+
+    @property
+    def is_removing(self) -> bool:
+        """Whether the layer that is just being removed is taken out from here."""
+        return self._removal.is_ours
 
     def put(self, pixels: NDArray[np.uint8], source: Any, grid: Grid) -> None:
         """Show pixels at the places of a grid in voxels of the layer `source`."""
@@ -67,10 +73,7 @@ class Picture:
     def remove(self) -> None:
         """Take the layer out of the viewer."""
         layer, self.layer = self.layer, None
-        if layer is not None and layer in self._layers:
-            self.is_removing = True
-            self._layers.remove(layer)
-            self.is_removing = False
+        self._removal.remove(layer)
 
     def _raise(self) -> None:
         """Bring the picture above all images, which would cover it."""

@@ -13,7 +13,7 @@ from napari_battery.errors import InputError
 from napari_battery.units import to_um
 from napari_battery.widgets.layers import battery_metadata
 
-__all__ = ["in_layer_units", "move_layers", "moved_so_far", "place_layers"]
+__all__ = ["in_layer_units", "is_noted", "move_layers", "moved_so_far", "place_layers"]
 
 _MOVED = "moved"
 
@@ -63,15 +63,23 @@ def moved_so_far(layer: Any) -> Matrix:
 
     A layer that was moved by other means since counts as not moved.
     """
-    moved = battery_metadata(layer).get(_MOVED)
-    here = np.asarray(layer.affine.affine_matrix)
-    if moved is None or not np.array_equal(moved["affine"], here):
+    if not is_noted(layer):
         return np.eye(layer.ndim + 1)
-    return np.array(moved["matrix"])
+    return np.array(battery_metadata(layer)[_MOVED]["matrix"])
+
+
+def is_noted(layer: Any) -> bool:
+    """Whether this module moved the layer to where it is."""
+    moved = battery_metadata(layer).get(_MOVED)
+    return moved is not None and np.array_equal(moved["affine"], layer.affine.affine_matrix)
 
 
 def place_layers(
-    layers: Iterable[Any], matrix: Matrix, unit: str = "um", **how: Any
+    layers: Iterable[Any],
+    matrix: Matrix,
+    unit: str = "um",
+    so_far: Matrix | None = None,
+    **how: Any,
 ) -> Callable[[], None]:
     """Bring layers to where a transform takes them from their original place.
 
@@ -85,6 +93,9 @@ def place_layers(
         From the world before any alignment to where they are to be, in `unit`.
     unit : {"um", "voxel"}
         The matrix's unit of length.
+    so_far : (ndim + 1, ndim + 1) array, optional
+        How far layers count as moved that were never moved themselves: they were made from
+        one that had been.
     **how
         Kept in the layers' metadata: what they were aligned to, and how.
 
@@ -92,17 +103,24 @@ def place_layers(
     -------
     callable
         Takes it back; layers that were deleted since are left alone, and not kept alive.
+        Raises InputError, and moves nothing, where this module has moved a layer further
+        since and that is still to be taken back first.
 
     Raises
     ------
     InputError
         See `in_layer_units`; all layers stay as they were.
     """
-    return _move([(layer, matrix) for layer in layers], unit, how)
+    targets = []
+    for layer in layers:
+        at = _so_far(layer, so_far)
+        step = matrix @ np.linalg.inv(at) if len(matrix) == len(at) else matrix  # refused below
+        targets.append((layer, in_layer_units(layer, step, unit), matrix))
+    return _move(targets, how)
 
 
 def move_layers(
-    layers: Iterable[Any], step: Matrix, unit: str = "um", **how: Any
+    layers: Iterable[Any], step: Matrix, unit: str = "um", so_far: Matrix | None = None, **how: Any
 ) -> Callable[[], None]:
     """Move layers from where they are now; the rest as in `place_layers`.
 
@@ -113,37 +131,52 @@ def move_layers(
     """
     targets = []
     for layer in layers:
-        in_layer_units(layer, step, unit)  # refuses what does not fit
-        targets.append((layer, step @ moved_so_far(layer)))
-    return _move(targets, unit, how)
+        own = in_layer_units(layer, step, unit)
+        targets.append((layer, own, step @ _so_far(layer, so_far)))
+    return _move(targets, how)
 
 
-def _move(targets: list[tuple[Any, Matrix]], unit: str, how: dict[str, Any]) -> Callable[[], None]:
-    affines = []
-    before = []
-    for layer, matrix in targets:
-        so_far = moved_so_far(layer) if len(matrix) == layer.ndim + 1 else np.eye(len(matrix))
-        step = in_layer_units(layer, matrix @ np.linalg.inv(so_far), unit)
-        affine = np.array(layer.affine.affine_matrix)
-        affines.append(step @ affine)
-        before.append((ref(layer), affine, battery_metadata(layer).get(_MOVED)))
-    for (layer, matrix), affine in zip(targets, affines, strict=True):
-        layer.affine = affine
+def _so_far(layer: Any, unless_known: Matrix | None) -> Matrix:
+    if unless_known is None or is_noted(layer) or len(unless_known) != layer.ndim + 1:
+        return moved_so_far(layer)
+    return unless_known
+
+
+def _move(targets: list[tuple[Any, Matrix, Matrix]], how: dict[str, Any]) -> Callable[[], None]:
+    """Move each layer by a step in its own units; note how far it is moved by then."""
+    steps = []
+    for layer, step, matrix in targets:
+        before, noted = np.array(layer.affine.affine_matrix), battery_metadata(layer).get(_MOVED)
+        layer.affine = step @ before
+        after = np.array(layer.affine.affine_matrix)
         battery_metadata(layer)[_MOVED] = {
-            "affine": np.asarray(layer.affine.affine_matrix).tolist(),
+            "affine": after.tolist(),
             "matrix": np.asarray(matrix).tolist(),
             **how,
         }
+        steps.append((ref(layer), before, after, noted))
 
     def restore() -> None:
-        for weak, affine, moved in before:
+        for weak, _, after, _ in steps:
+            layer = weak()
+            if layer is not None and _was_moved_on(layer, after):
+                raise InputError(
+                    f"“{layer.name}” was moved further by another dock since: take that back "
+                    "there first."
+                )
+        for weak, before, _, noted in steps:
             layer = weak()
             if layer is None:
                 continue
-            layer.affine = affine
-            if moved is None:
+            layer.affine = before
+            if noted is None:
                 battery_metadata(layer).pop(_MOVED, None)
             else:
-                battery_metadata(layer)[_MOVED] = moved
+                battery_metadata(layer)[_MOVED] = noted
 
     return restore
+
+
+def _was_moved_on(layer: Any, after: Matrix) -> bool:
+    """Whether a later step of this module holds; by other means a layer may move as it likes."""
+    return is_noted(layer) and not np.array_equal(layer.affine.affine_matrix, after)

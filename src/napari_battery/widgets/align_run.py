@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from napari_battery.registration.settings import RegisterSettings
     from napari_battery.registration.transform import Transform
 
-__all__ = ["Pair", "Watched", "pair_of"]
+__all__ = ["Pair", "Watched", "pair_of", "standing"]
 
 
 @dataclass(frozen=True, eq=False)
@@ -98,6 +98,14 @@ def pair_of(fixed: Any, moving: Any, fixed_mask: Any = None, moving_mask: Any = 
         None if mask is None else volume_from_layer(mask) for mask in (fixed_mask, moving_mask)
     ]
     return Pair(*volumes, *masks)
+
+
+def standing(layer: Any) -> str:
+    """Where a layer stands and what voxels it has; another text once that was changed."""
+    names = ("scale", "translate", "rotate", "shear", "units")
+    place = [np.asarray(getattr(layer, name)).tolist() for name in names]
+    data = layer.data[0] if layer.multiscale else layer.data
+    return repr([place, np.asarray(layer.affine.affine_matrix).tolist(), tuple(data.shape)])
 
 
 def _mask(mask: Volume | None, image: Volume) -> NDArray[np.bool_] | None:

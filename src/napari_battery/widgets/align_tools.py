@@ -106,7 +106,8 @@ class AlignTools(QWidget):
                 "There are no pairs of landmarks: add some under Landmarks, or start otherwise."
             )
         limit = self.pairs.largest.value() or None
-        return fit_landmarks(fixed, moving, self.pairs.kind, limit).transform
+        unit = self.landmarks.world_unit
+        return fit_landmarks(fixed, moving, self.pairs.kind, limit, unit=unit).transform
 
     def _hand_wanted(self, wanted: bool) -> None:
         self.notice.say("")

@@ -13,7 +13,7 @@ from qtpy.QtWidgets import QFileDialog, QGridLayout, QPushButton, QVBoxLayout, Q
 from napari_battery.errors import InputError
 from napari_battery.registration.rotations import turn_and_scale
 from napari_battery.registration.transform import Transform
-from napari_battery.widgets.align_place import place_layers
+from napari_battery.widgets.align_step import place_with_companions
 from napari_battery.widgets.choosers import LayerChooser
 from napari_battery.widgets.forms import remembered
 from napari_battery.widgets.notice import Notice
@@ -63,8 +63,8 @@ class TransformPanel(QWidget):
         self.layer = LayerChooser(
             viewer,
             Layer,
-            "Image, labels or points to be moved; nothing is resampled. From their original "
-            "place: doing it twice is doing it once",
+            "Image (with what was made from it), labels or points to be moved; nothing is "
+            "resampled. From their original place: doing it twice is doing it once",
         )
         self.save_button = _button("Save…", "Write it to a .json or .tfm file", self._ask_save)
         self.load_button = _button("Load…", "Read one from a .json or .tfm file", self._ask_load)
@@ -114,7 +114,8 @@ class TransformPanel(QWidget):
         if layer is None or transform is None:
             return
         try:
-            restore = place_layers([layer], transform.matrix, str(transform.unit))
+            unit = str(transform.unit)
+            restore = place_with_companions(self._viewer, layer, transform.matrix, unit)
         except InputError as problem:
             self.message.say(str(problem), "error")
             return

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+import numpy as np
 from napari.layers import Image, Labels
 from napari.viewer import ViewerModel
 
@@ -20,13 +21,15 @@ def companions(viewer: ViewerModel, image: Any, volume: Volume) -> list[Any]:
     Parameters
     ----------
     viewer : ViewerModel
-        Whose images and labels.
+        Whose layers; points and the like belong to what they were made from, too.
     image : Image
         The image that is going to be moved.
     volume : Volume
         The same, where it is now.
     """
-    left = [layer for layer in viewer.layers if layer is not image and _lies_on(layer, volume)]
+    left = [
+        layer for layer in viewer.layers if layer is not image and _lies_on(layer, image, volume)
+    ]
     found: list[Any] = [image]
     for one in found:  # grows while it is gone through
         more = [layer for layer in left if _related(one, layer)]
@@ -35,9 +38,12 @@ def companions(viewer: ViewerModel, image: Any, volume: Volume) -> list[Any]:
     return found[1:]
 
 
-def _lies_on(layer: Any, volume: Volume) -> bool:
-    if not isinstance(layer, Image | Labels) or is_overlay(layer):
+def _lies_on(layer: Any, image: Any, volume: Volume) -> bool:
+    if is_overlay(layer) or layer.ndim != image.ndim:
         return False
+    if not isinstance(layer, Image | Labels):  # no grid of its own
+        one, other = layer.affine.affine_matrix, image.affine.affine_matrix
+        return tuple(layer.units) == tuple(image.units) and np.allclose(one, other)
     try:
         return volume.same_grid(volume_from_layer(layer))
     except InputError:  # colour, or another number of axes

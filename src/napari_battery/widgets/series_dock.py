@@ -27,6 +27,7 @@ from napari_battery.progress import Progress
 from napari_battery.registration.settings import RegisterSettings
 from napari_battery.volume import Volume
 from napari_battery.widgets.align_place import move_layers
+from napari_battery.widgets.align_step import move_with_companions
 from napari_battery.widgets.closing import delete_when_closed
 from napari_battery.widgets.forms import SettingsForm, remembered
 from napari_battery.widgets.layers import volume_from_layer
@@ -35,7 +36,6 @@ from napari_battery.widgets.notice import Notice
 from napari_battery.widgets.running import StepRunner
 from napari_battery.widgets.scrolling import fill_scrolling
 from napari_battery.widgets.section import Section
-from napari_battery.widgets.series_companions import companions
 from napari_battery.widgets.series_overlay import SeriesOverlay
 from napari_battery.widgets.series_particles import ParticlesPart
 from napari_battery.widgets.series_resample import SeriesResample
@@ -121,6 +121,7 @@ class SeriesDock(QWidget):
         self.table.chosen.connect(self._compare)
         self.save_button.clicked.connect(self._ask_and_save)
         listen(self, self._describe, viewer.layers.events.removed)
+        self.undo_button.refused.connect(lambda text: self.runner.say(text, error=True))
         self._describe()
         self._show()
         earlier = []
@@ -225,8 +226,9 @@ class SeriesDock(QWidget):
         restores: list[Callable[[], None]] = []
 
         def take_back() -> None:
-            for restore in reversed(restores):
-                restore()
+            while restores:  # one that refuses, and those before it, are still to be taken back
+                restores[-1]()
+                restores.pop()
 
         notes = list(series.notes)
         try:
@@ -239,11 +241,13 @@ class SeriesDock(QWidget):
                 if problem:
                     notes.append(problem)
                     continue
-                along = companions(viewer, layer, volume) if self.labels_too.isChecked() else []
                 how = {"by": "register-series", "quality": dict(transform.quality)}
-                moved = [layer, *along]
-                unit = transform.unit or "um"
-                restores.append(move_layers(moved, transform.matrix, unit, **how))
+                matrix, unit = transform.matrix, transform.unit or "um"
+                if self.labels_too.isChecked():
+                    restore = move_with_companions(viewer, layer, matrix, unit, **how)
+                else:
+                    restore = move_layers([layer], matrix, unit, **how)
+                restores.append(restore)
         except Exception:
             take_back()
             raise

@@ -15,6 +15,7 @@ from qtpy.QtWidgets import QWidget
 
 from napari_battery.widgets.layers import KEY
 from napari_battery.widgets.listening import listen
+from napari_battery.widgets.removal import Removal
 from napari_battery.widgets.slices import camera_of, displayed_axes
 from napari_battery.widgets.swipe_geometry import (
     divider_lines,
@@ -84,7 +85,7 @@ class Swipe(QObject):
         self._source: Any = None
         self._patch: Patch | None = None
         self._limits: tuple[float, float] | None = None
-        self._removing = False
+        self._removal = Removal(viewer)
         self._pointing = ""
         self._frame = self._timer(_FRAME_MS, self._draw)
         self._settled = self._timer(_SETTLE_MS, self._view_changed)
@@ -218,12 +219,8 @@ class Swipe(QObject):
         return layer
 
     def _remove(self, *layers: Any) -> None:
-        self._removing = True
-        for layer in layers:
-            if layer is not None and layer in self._viewer.layers:
-                self._viewer.layers.remove(layer)
+        self._removal.remove(*layers)
         self._made[:] = [layer for layer in self._made if layer in self._viewer.layers]
-        self._removing = False
 
     def _look_alike(self, event: Any = None) -> None:
         """Give the patch the look of the image, which the person has just changed."""
@@ -361,7 +358,7 @@ class Swipe(QObject):
             cursor.style, self._pointing = self._pointing, ""
 
     def _layer_removed(self, event: Any) -> None:
-        if self._removing:
+        if self._removal.is_ours:
             return
         if event.value is self._source:
             self.hide()

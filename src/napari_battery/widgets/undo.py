@@ -4,17 +4,34 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
+from qtpy.QtCore import Signal
 from qtpy.QtWidgets import QPushButton, QWidget
 
-__all__ = ["UndoButton"]
+from napari_battery.errors import InputError
+
+__all__ = ["Changes", "UndoButton"]
+
+Changes = list[tuple[str, Callable[[], None]]]
+"""What was changed, in words, and what takes it back; the latest is the last."""
 
 
 class UndoButton(QPushButton):
-    """Undo the latest change, then the one before it."""
+    """Undo the latest change, then the one before it.
 
-    def __init__(self, parent: QWidget | None = None) -> None:
+    Parameters
+    ----------
+    changes : list, optional
+        Goes on from these, and keeps its own in this list, which may outlive the button.
+    """
+
+    undone = Signal()
+    """A change was taken back."""
+    refused = Signal(str)
+    """The latest change cannot be taken back now (its `InputError` says why), and stays."""
+
+    def __init__(self, parent: QWidget | None = None, changes: Changes | None = None) -> None:
         super().__init__("Undo", parent)
-        self._changes: list[tuple[str, Callable[[], None]]] = []
+        self._changes: Changes = [] if changes is None else changes
         self.clicked.connect(self.undo)
         self._refresh()
 
@@ -25,10 +42,18 @@ class UndoButton(QPushButton):
 
     def undo(self) -> None:
         """Take back the latest change."""
-        if self._changes:
-            _, restore = self._changes.pop()
-            restore()
-        self._refresh()
+        if not self._changes:
+            return
+        change = self._changes.pop()
+        try:
+            change[1]()
+        except InputError as problem:
+            self._changes.append(change)
+            self.refused.emit(str(problem))
+            return
+        finally:
+            self._refresh()
+        self.undone.emit()
 
     def _refresh(self) -> None:
         self.setEnabled(bool(self._changes))
