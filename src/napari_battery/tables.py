@@ -193,11 +193,11 @@ COLUMNS: dict[str, Column] = {
     "outlier": Column("Outlier", "", "Whether the shift is unlike those of the neighbours"),
     "aligned": Column("Aligned", "", "Whether the state could be aligned"),
     "correlation_before": Column(
-        "Correlation before", "", "Of the grey levels, where the alignment began"
+        "Correlation before", "", "Of the grey levels, where the state lay"
     ),
     "correlation_after": Column("Correlation after", "", "Of the grey levels, as aligned"),
     "mutual_information_before": Column(
-        "Mutual information before", "nats", "Of the grey levels, where the alignment began"
+        "Mutual information before", "nats", "Of the grey levels, where the state lay"
     ),
     "mutual_information_after": Column(
         "Mutual information after", "nats", "Of the grey levels, as aligned"

@@ -10,6 +10,7 @@ from napari_battery.errors import InputError
 from napari_battery.progress import CallbackProgress, Cancelled
 from napari_battery.registration.register import register
 from napari_battery.registration.settings import RegisterSettings
+from napari_battery.registration.transform import Transform
 from napari_battery.volume import Volume
 
 UNIT = (1.0, 1.0, 1.0)
@@ -167,7 +168,7 @@ def test_what_is_outside_the_field_of_view_does_not_count(pair):
 def test_a_start_that_does_not_overlap_is_refused_and_a_search_finds_it(pair):
     fixed, moving, truth = pair
     away = Volume(moving, UNIT, (500.0, 0.0, 0.0))
-    with pytest.raises(InputError, match="do not overlap where the alignment starts"):
+    with pytest.raises(InputError, match="share next to nothing where the alignment starts"):
         register(Volume(fixed, UNIT), away, RegisterSettings(start="current"))
     found = register(Volume(fixed, UNIT), away).transform.matrix.copy()
     found[:3, 3] += found[:3, :3] @ [500, 0, 0]
@@ -265,3 +266,91 @@ def test_seeds_agree_to_what_is_promised(pair):
     found = [register(fixed, moving, RegisterSettings(seed=s)).transform.matrix for s in (0, 0, 1)]
     np.testing.assert_array_equal(found[0], found[1])
     assert error(found[0], found[2], 0, 63) < 0.01
+
+
+def test_zeros_around_a_field_of_view_do_not_pull(pair):
+    fixed, _, truth = pair
+    y, x = np.ogrid[:64, :64]
+    seen = np.broadcast_to(np.hypot(y - 31.5, x - 31.5) < 28, fixed.shape)
+    cut = [np.rint(np.where(seen, 50 + 150 * image, 0)).astype(np.uint8) for image in pair[:2]]
+    found = register(Volume(cut[0], UNIT, name="a"), Volume(cut[1], UNIT, name="b"))
+    # as for the whole pair; 0.3 to 0.6 with the zeros
+    assert error(found.transform.matrix, truth, 0, 63) < 0.01
+    assert [note.split("(")[0] for note in found.notes] == [
+        "The constant around the field of view of “a” ",
+        "The constant around the field of view of “b” ",
+    ]
+    assert found.quality["warnings"] == []
+
+
+@pytest.mark.parametrize(("offset", "factor"), [(1e9, 1.0), (0.0, 1e60), (0.0, 1e-30)])
+def test_large_and_tiny_grey_levels_are_as_good(pair, offset, factor):
+    fixed, moving = (offset + factor * image.astype(np.float64) for image in pair[:2])
+    found = register(Volume(fixed, UNIT), Volume(moving, UNIT)).transform
+    assert error(found.matrix, pair[2], 0, 63) < 0.01
+
+
+def test_thin_stacks_are_placed_but_not_a_slice(pair):
+    image = pair[0]
+    for first, last in ((20, 22), (30, 35)):
+        found = register(Volume(image, UNIT), Volume(image[first:last].copy(), UNIT)).transform
+        # nothing is interpolated; what turns of a few slices leave at their corners
+        np.testing.assert_allclose(
+            found.apply_points([[0.0, 10, 10], [0, 50, 50]]), [[first, 10, 10], [first, 50, 50]],
+            atol=0.1,
+        )  # fmt: skip
+    with pytest.raises(InputError, match="“b” is a single slice and “a” has 64"):
+        register(Volume(image, UNIT, name="a"), Volume(image[20:21], UNIT, name="b"))
+
+
+def test_what_cannot_be_aligned_is_refused_in_words(pair):
+    fixed, moving, _ = pair
+    with pytest.raises(InputError, match="“b” is 64 µm wide, and a voxel of “a” has 1000 µm"):
+        register(Volume(fixed, (1000.0,) * 3, name="a"), Volume(moving, UNIT, name="b"))
+    with pytest.raises(InputError, match="“a” .0, 64, 64. holds no voxel"):
+        register(Volume(fixed[:0], UNIT, name="a"), Volume(moving, UNIT))
+    little = np.zeros(fixed.shape, bool)
+    little[:3, :3, :3] = True
+    with pytest.raises(InputError, match="next to nothing"):
+        register(Volume(fixed, UNIT), Volume(moving, UNIT), fixed_mask=little)
+    microns = Transform(np.eye(4), "rigid", UNIT, UNIT)
+    with pytest.raises(InputError, match="is in µm, and the images in voxels"):
+        register(Volume(fixed), Volume(moving), RegisterSettings(start="transform"), start=microns)
+
+
+def test_a_copy_is_told(pair):
+    found = register(Volume(pair[0], UNIT, name="a"), Volume(pair[0].copy(), UNIT, name="b"))
+    assert found.notes == ["“a” and “b” hold the same grey levels: one is a copy."]
+    np.testing.assert_allclose(found.transform.matrix, np.eye(4), atol=1e-6)
+
+
+@pytest.mark.parametrize("engine", ["own", "SimpleITK"])
+def test_neither_engine_starts_apart(pair, engine, capfd):
+    fixed, moving = Volume(pair[0], UNIT), Volume(pair[1], UNIT, (75.0, 0.0, 0.0))
+    with pytest.raises(InputError, match="next to nothing"):
+        register(fixed, moving, RegisterSettings(start="current", engine=engine))
+    assert capfd.readouterr().err == ""
+
+
+def test_simpleitks_own_words_are_put_into_ours(pair, monkeypatch):
+    import SimpleITK as sitk  # noqa: N813
+
+    def fails(*_):
+        raise RuntimeError(
+            'Exception thrown in SimpleITK Execute: /tmp/x.hxx:86:\nITK ERROR: Sampler(0x5): No '
+            "samples."
+        )  # fmt: skip
+
+    monkeypatch.setattr(sitk.ImageRegistrationMethod, "Execute", fails)
+    with pytest.raises(InputError, match=r"could not align the images: No samples\. Check"):
+        register(Volume(pair[0], UNIT), Volume(pair[1], UNIT), RegisterSettings(engine="SimpleITK"))
+
+
+def test_before_is_where_the_images_lay(pair):
+    fixed, moving = Volume(pair[0], UNIT), Volume(pair[1], UNIT)
+    first = register(fixed, moving)
+    again = register(fixed, moving, RegisterSettings(start="transform"), start=first.transform)
+    # other voxels are compared, 30,000 of them
+    assert again.quality["correlation_before"] == pytest.approx(
+        first.quality["correlation_before"], abs=0.03
+    )

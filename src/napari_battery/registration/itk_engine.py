@@ -13,6 +13,7 @@ from napari_battery.progress import Progress
 from napari_battery.registration.gauss_newton import Trial
 from napari_battery.registration.pyramid import Level
 from napari_battery.registration.settings import RegisterSettings
+from napari_battery.registration.transform_files import first_line
 
 __all__ = ["refine_with_itk"]
 
@@ -79,6 +80,33 @@ def _one_level(
 ) -> Array:
     import SimpleITK as sitk  # noqa: N813
 
+    loud = sitk.ProcessObject.GetGlobalWarningDisplay()
+    # what it writes past Python is said by the error it raises, or by our own figures
+    sitk.ProcessObject.GlobalWarningDisplayOff()
+    try:
+        return _run_level(still, other, backward, settings, steps, progress, see, number)
+    except RuntimeError as error:
+        reason = first_line(error)
+        raise InputError(
+            f"SimpleITK could not align the images: {reason.rstrip('.')}. Check that they overlap "
+            "where it starts, or use the own engine."
+        ) from error
+    finally:
+        sitk.ProcessObject.SetGlobalWarningDisplay(loud)
+
+
+def _run_level(
+    still: Level,
+    other: Level,
+    backward: Array,
+    settings: RegisterSettings,
+    steps: int,
+    progress: Progress,
+    see: Callable[[int, int, Trial], None],
+    number: int,
+) -> Array:
+    import SimpleITK as sitk  # noqa: N813
+
     flat = still.data.shape[0] == 1
     fixed, fixed_mask = _image(still, flat)
     moving, moving_mask = _image(other, flat)
@@ -124,13 +152,9 @@ def _one_level(
     method.AddCommand(sitk.sitkIterationEvent, step)
     try:
         method.Execute(fixed, moving)
-    except RuntimeError as error:
-        reason = str(error).strip().splitlines()[-1]
-        raise InputError(
-            f"SimpleITK could not align the images ({reason}); do they overlap where it starts?"
-        ) from error
-    if stopped:
-        raise stopped[0]
+    finally:
+        if stopped:  # also where SimpleITK fails because it was stopped
+            raise stopped[0]
     return np.asarray(backward @ _matrix(transform, flat))
 
 

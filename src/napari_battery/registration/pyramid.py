@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 
 from napari_battery.errors import InputError
 from napari_battery.progress import SILENT, Progress
+from napari_battery.registration.surroundings import field_of_view
 from napari_battery.volume import Volume
 
 __all__ = ["Level", "corners", "index_to_world", "pyramid"]
@@ -19,6 +20,10 @@ __all__ = ["Level", "corners", "index_to_world", "pyramid"]
 _SLAB_VOXELS = 1 << 23
 _SMOOTHING = 0.17
 """Share of either neighbour: takes off what linear interpolation between voxels would distort."""
+
+
+_FEWEST = 64
+"""Voxels with data that a coarser level must keep."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -66,31 +71,40 @@ def pyramid(
     spacings: Sequence[float],
     mask: Any | None = None,
     progress: Progress = SILENT,
+    notes: list[str] | None = None,
 ) -> list[Level]:
     """Average an image down to several spacings.
 
     Parameters
     ----------
     volume : Volume
-        2-D or 3-D; what is not finite or outside its region counts as no data.
+        2-D or 3-D; what is not finite or outside its region counts as no data. Nor does the
+        constant that a reconstruction leaves around a field of view (see `field_of_view`).
     spacings : sequence of float
         Spacings wanted in world units, from fine to coarse. Each level has the nearest that
-        whole numbers of voxels give, not below the voxels themselves, and of 8 voxels or more.
+        whole numbers of voxels give, not below the voxels themselves, and of 8 voxels or more;
+        one that would leave next to nothing of what is masked stays as fine as the one before.
     mask : boolean array, optional
         Where there is data; same shape as the volume.
     progress : Progress
         Advanced per block of planes.
+    notes : list of str, optional
+        Receives what was left out unasked.
 
     Returns
     -------
     list of Level
-        From fine to coarse.
+        From fine to coarse. Where grey levels are very large, or differ by little of what they
+        are, they are shifted and scaled: float32 would lose them, and no metric depends on it.
 
     Raises
     ------
     InputError
-        If the mask does not fit, nothing is left, or what is left is constant.
+        If there is no voxel, the mask does not fit, nothing is left, or what is left is
+        constant.
     """
+    if 0 in volume.shape:
+        raise InputError(f"“{volume.name}” {volume.shape} holds no voxel.")
     if mask is not None and tuple(mask.shape) != volume.shape:
         raise InputError(
             f"The mask has shape {tuple(mask.shape)}, “{volume.name}” {volume.shape}; "
@@ -98,7 +112,8 @@ def pyramid(
         )
     matrix = index_to_world(volume)
     factors = _factors(volume, matrix, spacings[0])
-    level = _finest(volume, mask, matrix, factors, progress)
+    zero, unit = _zero_and_unit(volume)
+    level = _finest(volume, mask, matrix, factors, progress, zero, unit)
     values = level.data[np.isfinite(level.data)]
     if values.size == 0:
         raise InputError(
@@ -106,9 +121,17 @@ def pyramid(
         )
     if values.min() == values.max():
         raise InputError(
-            f"“{volume.name}” has the grey level {values[0]:g} everywhere; "
+            f"“{volume.name}” has the grey level {zero + unit * values[0]:g} everywhere; "
             "there is nothing to align by."
         )
+    seen = field_of_view(level.data)
+    if seen is not None:
+        level.data[~seen] = np.nan
+        if notes is not None:
+            notes.append(
+                f"The constant around the field of view of “{volume.name}” "
+                f"({1 - seen.mean():.0%} of it) does not count."
+            )
     levels = [level]
     for spacing in spacings[1:]:
         finer = levels[-1]
@@ -116,7 +139,9 @@ def pyramid(
         steps = np.minimum(steps, np.maximum(1, np.array(finer.data.shape) // 8))
         if volume.ndim == 2:
             steps[0] = 1
-        levels.append(_coarser(finer, tuple(int(s) for s in steps)))
+        coarser = _coarser(finer, tuple(int(s) for s in steps))
+        enough = np.count_nonzero(np.isfinite(coarser.data)) >= _FEWEST
+        levels.append(coarser if enough else finer)
     return [Level(_smoothed(level.data), level.matrix) for level in levels]
 
 
@@ -126,7 +151,23 @@ def _factors(volume: Volume, matrix: NDArray[np.float64], spacing: float) -> tup
     edges = np.linalg.norm(matrix[:3, :3], axis=0)
     # 1e-6: a spacing that is meant to be the voxel's own edge is, rounding or not
     factors = np.maximum(1, np.round(spacing / edges - 1e-6)).astype(int)
-    return tuple(int(f) for f in np.minimum(factors, shape))
+    # one plane would pass for a 2-D image
+    return tuple(int(f) for f in np.minimum(factors, np.maximum(1, np.array(shape) // 2)))
+
+
+def _zero_and_unit(volume: Volume) -> tuple[float, float]:
+    """What to take off grey levels, and to divide by, before they become float32."""
+    if volume.dtype.itemsize < 4:
+        return 0.0, 1.0
+    plane = np.asarray(volume.data[len(volume.data) // 2], np.float64)
+    plane = plane[np.isfinite(plane)]
+    if not plane.size:
+        return 0.0, 1.0
+    zero = float(np.median(plane))
+    spread = float(np.abs(plane - zero).max())
+    if not spread or (abs(zero) <= 1e4 * spread and 1e-15 < spread < 1e15):
+        return 0.0, 1.0
+    return zero, spread
 
 
 def _binned(matrix: NDArray[np.float64], factors: Sequence[int]) -> NDArray[np.float64]:
@@ -142,6 +183,8 @@ def _finest(
     matrix: NDArray[np.float64],
     factors: tuple[int, ...],
     progress: Progress,
+    zero: float,
+    unit: float,
 ) -> Level:
     from napari_battery.registration._kernels_bin import bin_mean
 
@@ -155,7 +198,10 @@ def _finest(
         window: Any = slice(start * factors[0], stop * factors[0])
         if volume.ndim == 2:
             window = slice(None)
-        block = np.array(volume.data[window], np.float32)
+        block = np.array(volume.data[window])
+        if (zero, unit) != (0.0, 1.0):
+            block = (block.astype(np.float64) - zero) / unit
+        block = block.astype(np.float32, copy=False)
         for keep in (mask, volume.region):
             if keep is not None:
                 block[~np.asarray(keep[window]).astype(bool)] = np.nan

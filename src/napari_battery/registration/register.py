@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from napari_battery.errors import InputError
 from napari_battery.progress import SILENT, Progress
-from napari_battery.registration.gauss_newton import Trial, refine, samples_in_overlap
+from napari_battery.registration.gauss_newton import Trial, compare, refine, samples_in_overlap
 from napari_battery.registration.pyramid import Level, pyramid
 from napari_battery.registration.quality import assess
 from napari_battery.registration.search import search
@@ -32,6 +32,9 @@ Array = NDArray[np.floating[Any]]
 
 _SMALL_VOXELS = 160**3
 """Up to this size the finest resolution is that of the image itself."""
+
+_FEWEST = 20
+"""Compared voxels that must be shared where the alignment starts."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -120,18 +123,20 @@ def register(
     Raises
     ------
     InputError
-        If both are the same data, one is 2-D and the other 3-D, only one voxel size is known,
-        an image is constant or empty, the images do not overlap, or a start is missing.
+        If both are the same data, one is 2-D and the other 3-D (or a single slice), only one
+        voxel size is known, one image is a few voxels of the other in size, one is constant or
+        empty, the images do not overlap, or a start is missing or in another unit.
     Cancelled
         Once `progress` says so; nothing was changed.
     """
     settings = settings or RegisterSettings()
     world = common_world(fixed, moving)
-    if fixed is moving or fixed.data is moving.data:
+    if _same_data(fixed, moving):
         raise InputError(
             f"“{fixed.name}” and “{moving.name}” are the same data; choose two different images."
         )
-    backward = _given_start(fixed, settings, start)
+    _refuse_unlike(fixed, moving)
+    backward = _given_start(fixed, settings, start, world.unit)
     notes = [
         f"The voxel size of “{v.name}” is {v.voxel_size_source}: lengths rest on it."
         for v in (fixed, moving)
@@ -140,9 +145,12 @@ def register(
     if world.unit == "voxel":
         notes.append("Both voxel sizes are unknown: lengths are in voxels, taken as equal.")
     spacings = _spacings(fixed, moving, settings)
-    fixed_levels = pyramid(fixed, spacings, fixed_mask, progress)
-    moving_levels = pyramid(moving, spacings, moving_mask, progress)
-    before = np.eye(4) if backward is None else backward
+    fixed_levels = pyramid(fixed, spacings, fixed_mask, progress, notes)
+    moving_levels = pyramid(moving, spacings, moving_mask, progress, notes)
+    if np.array_equal(fixed_levels[0].data, moving_levels[0].data, equal_nan=True):
+        notes.append(
+            f"“{fixed.name}” and “{moving.name}” hold the same grey levels: one is a copy."
+        )
     if settings.start == "nothing":
         backward = search(fixed_levels[-1], moving_levels[-1], settings, progress).matrix
     assert backward is not None
@@ -150,7 +158,7 @@ def register(
 
     def see(level: int, iteration: int, trial: Trial) -> None:
         step = Step(
-            level, len(spacings), spacings[len(spacings) - level], iteration, trial.metric,
+            level, count, spacings[count - level], iteration, trial.metric,
             _forward(trial.matrix, fixed.ndim),
         )  # fmt: skip
         history.append(step)
@@ -161,17 +169,45 @@ def register(
         from napari_battery.registration.itk_engine import refine_with_itk as run
     else:
         run = _refined
-    backward = run(fixed_levels, moving_levels, backward, settings, progress, see)
+    count = _levels_shared(fixed_levels, moving_levels, backward, settings)
+    backward = run(fixed_levels[:count], moving_levels[:count], backward, settings, progress, see)
     kind = max(settings.kind, kind_of(_forward(backward, fixed.ndim)), key=KINDS.index)
     quality = assess(
-        fixed_levels[0], moving_levels[0], before, backward, world.unit, settings, progress
+        fixed_levels[0], moving_levels[0], np.eye(4), backward, world.unit, settings, progress
     )
     transform = transform_between(fixed, moving, _forward(backward, fixed.ndim), kind, quality)
     return Registration(transform, history, quality, notes)
 
 
+def _same_data(fixed: Volume, moving: Volume) -> bool:
+    one, other = fixed.data, moving.data
+    if isinstance(one, np.ndarray) and isinstance(other, np.ndarray):
+        return one.__array_interface__ == other.__array_interface__
+    return one is other
+
+
+def _refuse_unlike(fixed: Volume, moving: Volume) -> None:
+    """Say so where one image is a slice of a volume, or next to nothing in the other's voxels."""
+    if fixed.ndim == 3 and (fixed.shape[0] == 1) != (moving.shape[0] == 1):
+        one, many = (fixed, moving) if fixed.shape[0] == 1 else (moving, fixed)
+        raise InputError(
+            f"“{one.name}” is a single slice and “{many.name}” has {many.shape[0]}: a slice alone "
+            "does not say where it lies in a volume. Give a few slices, or one of either."
+        )
+    edges = [float(np.prod(v.voxel_size_um or (1.0,))) ** (1 / v.ndim) for v in (fixed, moving)]
+    wide = [max(np.multiply(v.shape, v.voxel_size_um or (1.0,))) for v in (fixed, moving)]
+    for small, large in ((0, 1), (1, 0)):
+        if edges[large] > 2 * edges[small] and wide[small] < 8 * edges[large]:
+            names = [f"“{v.name}”" for v in (fixed, moving)]
+            raise InputError(
+                f"{names[small]} is {wide[small]:.4g} µm wide, and a voxel of {names[large]} has "
+                f"{edges[large]:.4g} µm: there is too little to align by. Check both voxel sizes; "
+                "one may be given in nm or mm."
+            )
+
+
 def _given_start(
-    fixed: Volume, settings: RegisterSettings, start: Transform | None
+    fixed: Volume, settings: RegisterSettings, start: Transform | None, unit: str
 ) -> Array | None:
     """The map from the fixed world to the moving one to start from, or None to search."""
     if settings.start == "transform":
@@ -181,10 +217,32 @@ def _given_start(
             raise InputError(
                 f"The transform to start from has {start.ndim} axes, “{fixed.name}” {fixed.ndim}."
             )
+        if start.unit != unit:
+            names = {"um": "µm", "voxel": "voxels"}
+            raise InputError(
+                f"The transform (or the landmarks) to start from is in {names[str(start.unit)]}, "
+                f"and the images in {names[unit]}: set the voxel sizes that it was made with."
+            )
         whole = np.eye(4)
         whole[3 - fixed.ndim :, 3 - fixed.ndim :] = start.matrix
         return np.asarray(np.linalg.inv(whole))
     return np.eye(4) if settings.start == "current" else None
+
+
+def _levels_shared(
+    fixed: list[Level], moving: list[Level], backward: Array, settings: RegisterSettings
+) -> int:
+    """How many resolutions, from the finest, in which the images share enough where it starts."""
+    rng = np.random.default_rng(settings.seed)
+    for count in range(len(fixed), 0, -1):
+        still, other = fixed[count - 1], moving[count - 1]
+        samples = samples_in_overlap(still, other, backward, 5000, rng)
+        if compare(samples, other, backward).overlap * len(samples) >= _FEWEST:
+            return count
+    raise InputError(
+        "The images share next to nothing where the alignment starts. Start from nothing, move "
+        "one of them onto the other first, or widen the mask or region."
+    )
 
 
 def _forward(backward: Array, ndim: int) -> NDArray[np.float64]:
@@ -218,11 +276,6 @@ def _refined(
     ):
         progress.begin(settings.iterations, f"Aligning, resolution {number} of {len(fixed)}")
         samples = samples_in_overlap(still, other, backward, settings.samples, rng)
-        if len(samples) < 20:
-            raise InputError(
-                "The images do not overlap where the alignment starts. Start from nothing, or "
-                "move one of them onto the other first."
-            )
         # a hundredth of a voxel in between; the finest to where rounding begins to matter
         tolerance = float(still.spacing.max()) * (1e-4 if number == len(fixed) else 1e-2)
         trial = refine(

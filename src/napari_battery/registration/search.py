@@ -121,6 +121,8 @@ def _centre_of_mass(level: Level) -> Array:
     """Of the grey levels above their lowest."""
     levels = np.nan_to_num(level.data - np.nanmin(level.data)).astype(np.float64)
     total = levels.sum()
+    if total == 0:  # constant as coarse as this
+        return _middle(level)
     index = [
         float((levels.sum(axis=tuple(a for a in range(3) if a != axis)) * np.arange(n)).sum())
         for axis, n in enumerate(level.data.shape)

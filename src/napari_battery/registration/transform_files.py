@@ -16,7 +16,7 @@ from napari_battery.errors import InputError
 from napari_battery.files import atomic_path, write_json
 from napari_battery.registration.transform import Transform, kind_of
 
-__all__ = ["FORMAT", "from_itk", "read_transform", "to_itk", "write_transform"]
+__all__ = ["FORMAT", "first_line", "from_itk", "read_transform", "to_itk", "write_transform"]
 
 FORMAT = "napari-battery-transform/1"
 _LARGEST_BYTES = 1 << 24
@@ -60,7 +60,7 @@ def write_transform(path: str | os.PathLike[str], transform: Transform) -> None:
         try:
             SimpleITK.WriteTransform(itk, str(temporary))
         except RuntimeError as error:
-            raise InputError(f"Cannot write {path}: {_first_line(error)}") from None
+            raise InputError(f"Cannot write {path}: {first_line(error)}") from None
 
 
 def read_transform(path: str | os.PathLike[str]) -> Transform:
@@ -261,14 +261,14 @@ def _read_itk(path: Path) -> Transform:
     try:
         itk = SimpleITK.ReadTransform(str(path))
     except RuntimeError as error:
-        raise InputError(f"{path} is no ITK transform: {_first_line(error)}") from None
+        raise InputError(f"{path} is no ITK transform: {first_line(error)}") from None
     try:
         return from_itk(itk)
     except InputError as error:
         raise InputError(f"{path}: {error}") from None
 
 
-def _first_line(error: Exception) -> str:
+def first_line(error: Exception) -> str:
     """What ITK means, without the addresses and source files that it puts before it."""
     lines = [line.strip() for line in str(error).splitlines() if line.strip()]
     return lines[-1].split("): ")[-1] if lines else "unknown reason"
