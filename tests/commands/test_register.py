@@ -78,6 +78,9 @@ def test_an_image_is_aligned_and_labels_follow_through_the_file(files, capsys):
         "--labels", files / "labels.tif", "--start-transform", transform, "--kind", "translation",
     )  # fmt: skip
     assert code == 0
+    made = json.loads((files / "l3.tif.provenance.json").read_text())
+    assert made["start"]["path"] == str(transform)
+    assert made["resampled"]["path"] == str(files / "labels.tif")
     assert (read_volume(files / "l3.tif").data == read_volume(files / "labels2.tif").data).all()
 
 

@@ -48,7 +48,7 @@ def pair(ndim: int = 3, dtype: Any = np.float64, **more: Any) -> tuple[Volume, V
     )
     fixed = Volume(
         np.zeros((18, 20, 22)[-ndim:]),
-        (0.9, 0.8, 0.7)[-ndim:],
+        (0.7, 0.8, 0.7)[-ndim:],
         (0.5, 3.0, 4.0)[-ndim:],
         name="first",
     )
@@ -194,7 +194,11 @@ def test_levels_that_grow_with_place_are_exact_in_the_world(
     index = common_world(fixed, moving).fixed_to_moving_index(transform)
     at = np.einsum("ij,j...->i...", index[:3, :3], np.indices(fixed.shape).astype(float))
     at = at + index[:3, 3].reshape(3, 1, 1, 1)
-    between = ((at >= 0) & (at <= np.reshape(moving.shape, (3, 1, 1, 1)) - 1)).all(axis=0)
+    # several places per voxel where the grid is coarser, up to this far from its centre
+    places = np.maximum(1, np.round(np.linalg.norm(index[:3, :3], axis=0)))
+    reach = np.reshape(np.abs(index[:3, :3]) @ ((1 - 1 / places) / 2), (3, 1, 1, 1))
+    top = np.reshape(moving.shape, (3, 1, 1, 1)) - 1
+    between = ((at >= reach) & (at <= top - reach)).all(axis=0)
     np.testing.assert_allclose(made.data[between], plane(fixed, np.eye(4))[between], atol=1e-9)
 
 
@@ -419,6 +423,69 @@ def test_boxes_that_miss_each_other_only_aslant_do_not_overlap() -> None:
     assert (corners.min(axis=0) < 4).all()
     with pytest.raises(InputError, match="do not overlap"):
         lazily_applied(moving, transform, fixed)
+
+
+def waves(shape: tuple[int, ...], voxel: float, period: float) -> Any:
+    """Means over voxels of a product of cosines about 100; voxel faces start at 0."""
+    total = np.ones(shape)
+    for axis, n in enumerate(shape):
+        ends = np.sin(2 * np.pi * np.arange(n + 1) * voxel / period) * period / (2 * np.pi)
+        total = total * np.diff(ends).reshape([-1 if a == axis else 1 for a in range(len(shape))])
+    return 100 + 50 * total / voxel ** len(shape)
+
+
+@pytest.mark.parametrize("ndim", [2, 3])
+@pytest.mark.parametrize("interpolation", ["linear", "cubic"])
+def test_on_a_coarser_grid_it_is_what_a_coarser_scan_would_be(
+    ndim: int, interpolation: Interpolation
+) -> None:
+    """Of waves whose voxel means are known in closed form, from 0.5 µm to 1.5 µm voxels."""
+    rng = np.random.default_rng(0)
+    fine = waves((48,) * ndim, 0.5, 8.0) + rng.normal(0, 5, (48,) * ndim)
+    moving = Volume(fine, (0.5,) * ndim, (0.25,) * ndim, name="fine")
+    fixed = Volume(np.zeros((16,) * ndim), (1.5,) * ndim, (0.75,) * ndim, name="coarse")
+    transform = transform_between(fixed, moving, np.eye(ndim + 1), "rigid")
+    made = apply_transform(moving, transform, fixed, interpolation)
+    assert made.region.all()
+    left = made.data - waves((16,) * ndim, 1.5, 8.0)
+    # the mean of 3 × 3 (× 3) voxels: places are voxel centres, and nothing is interpolated
+    blocks = fine.reshape([16, 3] * ndim).mean(axis=tuple(range(1, 2 * ndim, 2)))
+    np.testing.assert_allclose(made.data, blocks, atol=1e-6)
+    # noise falls with the root of their number; single places would keep 5
+    assert left.std() == pytest.approx(5 / 3 ** (ndim / 2), rel=0.15)
+    note = made.metadata["made"]["notes"][0]
+    assert f"{' × '.join('3' * ndim)} places within it" in note
+    with_labels = replace(moving, data=fine.astype(np.int32), metadata={"kind": "labels"})
+    made = apply_transform(with_labels, transform, fixed)
+    np.testing.assert_array_equal(made.data, fine.astype(np.int32)[(slice(1, None, 3),) * ndim])
+    assert made.metadata["made"]["notes"] == []
+
+
+def test_off_the_voxels_the_mean_lies_where_it_should() -> None:
+    """Half a fine voxel beside a whole number of them, against the same closed form."""
+    moving = Volume(waves((52,) * 3, 0.5, 8.0), (0.5,) * 3, (0.25,) * 3)
+    fixed = Volume(np.zeros((16,) * 3), (1.5,) * 3, (1.0,) * 3)  # faces from 0.25
+    made = apply_transform(moving, transform_between(fixed, moving, np.eye(4), "rigid"), fixed)
+    # the fixed voxels are means of six quarter steps each
+    exact = waves((100,) * 3, 0.25, 8.0)[1:97, 1:97, 1:97].reshape([16, 6] * 3).mean((1, 3, 5))
+    assert made.region.all()
+    # halfway, linear interpolation takes 2 % per axis off waves of 16 voxels, of 50 levels
+    np.testing.assert_allclose(made.data, exact, atol=3)
+    assert np.abs(np.roll(exact, 1, 0) - exact).max() > 20  # which a wrong place would miss
+
+
+@pytest.mark.parametrize("to_file", [False, True])
+def test_the_result_counts_only_in_the_fixed_region(tmp_path: Path, to_file: bool) -> None:
+    fixed, moving, transform = pair(3)
+    region = np.zeros(fixed.shape, bool)
+    region[4:, :15] = True
+    out = tmp_path / "moved.tif" if to_file else None
+    whole = apply_transform(moving, transform, fixed)
+    made = apply_transform(moving, transform, replace(fixed, region=region), out=out)
+    np.testing.assert_array_equal(np.asarray(made.region[:]), whole.region & region)
+    np.testing.assert_array_equal(np.asarray(made.data[:]), whole.data)
+    with pytest.raises(InputError, match="no data in the region of “first”"):
+        apply_transform(moving, transform, replace(fixed, region=region & ~whole.region))
 
 
 def test_another_voxel_size_than_the_transforms_is_noted() -> None:

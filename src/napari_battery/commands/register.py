@@ -134,7 +134,7 @@ def _add_interpolation(parser: argparse.ArgumentParser) -> None:
 
 def _register(options: argparse.Namespace, progress: Progress) -> dict[str, Any]:
     from napari_battery.io.write import provenance_path
-    from napari_battery.provenance import provenance
+    from napari_battery.provenance import describe_input, provenance
     from napari_battery.registration.apply import apply_transform
     from napari_battery.registration.register import register
     from napari_battery.registration.transform_files import read_transform, write_transform
@@ -168,13 +168,19 @@ def _register(options: argparse.Namespace, progress: Progress) -> dict[str, Any]
     found = register(fixed, moving, settings, progress, start)
     notes += found.notes
     made = provenance("register", settings, [fixed, moving], notes)
+    if start is not None:
+        made["start"] = {
+            "path": str(options.start_transform or options.landmarks),
+            "moving_to_fixed": start.matrix.tolist(),
+        }
     made["transform"] = _told(found.transform.matrix, found.transform.unit)
     if options.output is not None:
         moved = apply_transform(
             along, found.transform, fixed, options.interpolation, options.output, progress
         )
         notes += [note for note in moved.metadata["made"]["notes"] if note not in notes]
-        resampled = {"name": along.name, "interpolation": moved.metadata["made"]["interpolation"]}
+        interpolation = moved.metadata["made"]["interpolation"]
+        resampled = {**describe_input(along), "interpolation": interpolation}
         write_json(provenance_path(options.output), {**made, "resampled": resampled})
     if options.transform_out is not None:
         write_transform(options.transform_out, found.transform)

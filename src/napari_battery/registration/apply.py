@@ -75,7 +75,8 @@ def apply_transform(
         voxel size that holds all of it where it now lies.
     interpolation : {"linear", "nearest", "cubic"}
         Between grey levels; cubic is the B-spline of order 3. Labels, phases and masks
-        always take the nearest voxel. On a much coarser grid nothing is averaged.
+        always take the nearest voxel. On a coarser grid grey levels are averaged over its
+        voxels, as a coarser scan would.
     out : Path, optional
         TIFF or OME-Zarr to write to; then nothing need fit into memory.
     progress : Progress
@@ -85,8 +86,9 @@ def apply_transform(
     -------
     Volume
         Of the moving image's type; whole numbers are rounded and clipped. ``region`` is True
-        where the moving image has data (and its own region, if any, lies). Elsewhere it is
-        NaN, or 0 for types that have none; values outside the moving image's region are kept.
+        where the moving image has data, within its own region and the fixed one's, if any.
+        Where it has no data it is NaN, or 0 for types that have none; values outside a region
+        are kept.
 
     Raises
     ------
@@ -104,7 +106,7 @@ def apply_transform(
     grid = _own_grid(moving, transform) if fixed is None else fixed
     interpolation = _allowed(moving, interpolation)
     sampler = _sampler(moving, transform, grid, interpolation)
-    made = _made(moving, transform, grid, interpolation)
+    made = _made(moving, transform, grid, interpolation, sampler.places)
     metadata = {**kept_metadata(moving), "made": made}
 
     def finish(data: Any, region: Any) -> Volume:
@@ -117,10 +119,19 @@ def apply_transform(
                 f"“{moving.name}” has no data anywhere on the grid of “{grid.name}”. Check the "
                 "transform, the region and the voxel sizes."
             )
+        if grid.region is not None:
+            inside &= np.asarray(grid.region, bool)
+            if not inside.any():
+                raise InputError(
+                    f"“{moving.name}” has no data in the region of “{grid.name}”. Clear the "
+                    "region, or check the transform."
+                )
         return finish(data, inside)
     from napari_battery.io import write_volume
 
     region = _lazy(sampler, grid.shape, np.dtype(bool), 1)
+    if grid.region is not None:
+        region = _both(region, grid.region)
     lazy = _lazy(sampler, grid.shape, sampler.dtype, 0, progress)
     written = write_volume(out, finish(lazy, None), made, progress)
     return replace(written, region=region)
@@ -307,6 +318,13 @@ def _lazy(
     return LazyArray(shape, dtype, read)
 
 
+def _both(one: LazyArray, other: Any) -> LazyArray:
+    def read(window: Window) -> NDArray[Any]:
+        return np.logical_and(one[window], np.asarray(other[window], bool))
+
+    return LazyArray(one.shape, np.dtype(bool), read)
+
+
 def _held(
     sampler: Sampler, window: Window
 ) -> Callable[[Window], tuple[NDArray[Any], NDArray[np.bool_]]]:
@@ -330,9 +348,19 @@ def _held(
 
 
 def _made(
-    moving: Volume, transform: Transform, grid: Volume, interpolation: Interpolation
+    moving: Volume,
+    transform: Transform,
+    grid: Volume,
+    interpolation: Interpolation,
+    places: tuple[int, ...],
 ) -> dict[str, Any]:
     notes = []
+    if max(places) > 1:
+        count = " × ".join(map(str, places))
+        notes.append(
+            f"“{moving.name}” is finer than the grid of “{grid.name}”: each voxel is the mean of "
+            f"{count} places within it."
+        )
     found_for = transform.moving_voxel_size_um
     if found_for is not None and moving.voxel_size_um is not None:
         apart = np.abs(np.divide(found_for, moving.voxel_size_um) - 1).max()
@@ -343,6 +371,7 @@ def _made(
             )
     made = provenance("apply-transform", None, [moving], notes)
     made["interpolation"] = interpolation
+    made["places_per_voxel"] = list(places)
     made["transform"] = {
         "moving_to_fixed": transform.matrix.tolist(),
         "kind": transform.kind,

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import Any
 
@@ -39,6 +39,18 @@ class Sampler:
     region: Any
     matrix: NDArray[np.float64]
     interpolation: str
+
+    @cached_property
+    def places(self) -> tuple[int, ...]:
+        """Places per voxel of the fixed grid, along its axes, whose mean is taken.
+
+        About one per voxel of the moving image: where that is finer, a single place would take
+        its noise whole, and fold detail that the fixed grid cannot hold into patterns.
+        """
+        if self.interpolation == "nearest":
+            return (1,) * self.ndim
+        steps = np.linalg.norm(self.matrix[:-1, :-1], axis=0)
+        return tuple(int(n) for n in np.maximum(1, np.round(steps)))
 
     @property
     def ndim(self) -> int:
@@ -84,15 +96,43 @@ class Sampler:
         Returns
         -------
         values : array
-            Of the moving image's type; NaN, or 0, where there are none.
+            Of the moving image's type; NaN, or 0, where there are none. Means over the voxel
+            of the fixed grid where that is coarser (see `places`).
         inside : boolean array
             False also outside the moving image's region.
         """
+        if max(self.places) > 1:
+            return self._averaged(window)
+        return self._single(window, self.dtype)
+
+    def _averaged(self, window: Window) -> tuple[NDArray[Any], NDArray[np.bool_]]:
+        """The mean over places spread evenly in each voxel, where all of them have data."""
+        finer = np.diag([*(1 / np.array(self.places)), 1.0])
+        # the first of n places lies (n − 1) / 2n of a voxel before its centre
+        finer[:-1, -1] = (1 / np.array(self.places) - 1) / 2
+        fine = replace(self, matrix=self.matrix @ finer)
+        wide = tuple(
+            slice(w.start * n, w.stop * n) for w, n in zip(window, self.places, strict=True)
+        )
+        grey, there = fine._single(wide, np.dtype(np.float64))
+        blocks: list[int] = []
+        for w, n in zip(window, self.places, strict=True):
+            blocks += [w.stop - w.start, n]
+        within = tuple(range(1, 2 * self.ndim, 2))
+        inside = np.asarray(there.reshape(blocks).all(axis=within))
+        means = grey.reshape(blocks).mean(axis=within)
+        values = np.full(inside.shape, np.nan if self.dtype.kind == "f" else 0, self.dtype)
+        values[inside] = _as_type(means[inside], self.dtype)
+        return values, inside
+
+    def _single(
+        self, window: Window, dtype: np.dtype[Any]
+    ) -> tuple[NDArray[Any], NDArray[np.bool_]]:
         from napari_battery.registration import _kernels_apply as kernels
 
         shape = tuple(w.stop - w.start for w in window)
-        is_float = self.dtype.kind == "f"
-        values = np.full(shape, np.nan if is_float else 0, self.dtype)
+        is_float = dtype.kind == "f"
+        values = np.full(shape, np.nan if is_float else 0, dtype)
         inside = np.zeros(shape, bool)
         box = self.source_box(window)
         if box is None:
@@ -123,11 +163,11 @@ class Sampler:
             kernels.sample_linear(
                 _lifted(_working(source)), low, matrix, offset, limit, _lifted(grey), inside3
             )
-            values[inside] = _as_type(grey[inside], self.dtype)
+            values[inside] = _as_type(grey[inside], dtype)
         else:
             grey, lost = _cubic(source, self.matrix[:-1, :-1], start, box, shape)
             inside &= ~lost
-            values[inside] = _as_type(grey[inside], self.dtype)
+            values[inside] = _as_type(grey[inside], dtype)
         if self.region is not None:
             kept = np.zeros(shape, bool)
             counts = np.array(self.region[box], bool, order="C")
