@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Literal
+
 from napari_battery.settings import Settings, setting
 
 __all__ = ["JudgeSettings"]
@@ -41,6 +43,12 @@ class JudgeSettings(Settings):
         unit="voxels of the high scan",
         ge=0,
         le=5,
+    )
+    precision: Literal["auto", "float32", "bfloat16"] = setting(
+        "auto", "Of the networks' arithmetic; auto takes bfloat16 where the processor has it."
+    )
+    device: Literal["auto", "cpu", "cuda", "mps"] = setting(
+        "auto", "Where networks run; auto takes a graphics card if there is one."
     )
     resamples: int = setting(4000, "Resamples of the bootstrap over regions.", ge=200, le=100_000)
     confidence: float = setting(0.95, "Coverage of the intervals.", gt=0.5, le=0.999)
