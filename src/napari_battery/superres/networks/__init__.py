@@ -8,13 +8,15 @@ from typing import Any
 
 from napari_battery.errors import InputError
 from napari_battery.superres.networks.edsr import EDSR, Battery
+from napari_battery.superres.networks.esrgan import ESRGAN
 from napari_battery.superres.networks.interface import Network, parameters
 from napari_battery.superres.networks.paper import Discriminator, PaperCNN, PaperGAN
+from napari_battery.superres.networks.rcan import RCAN
 
 __all__ = ["NETWORKS", "Discriminator", "Network", "make_network", "parameters"]
 
 NETWORKS: dict[str, Callable[..., Network]] = {
-    network.name: network for network in (Battery, PaperCNN, PaperGAN, EDSR)
+    network.name: network for network in (Battery, PaperCNN, PaperGAN, EDSR, RCAN, ESRGAN)
 }
 """Every network that can be trained and applied, by name; the first is the default."""
 

@@ -9,24 +9,13 @@ longest counts.
 
 from __future__ import annotations
 
-import operator
-from typing import Any
+from torch import nn
 
-import torch
-from torch import fx, nn
+from napari_battery.superres.networks.layers import Side
 
 __all__ = ["halo_of", "multiple_of"]
 
-_POINTWISE_MODULES = (nn.ReLU, nn.LeakyReLU, nn.Sigmoid, nn.Identity)
-_POINTWISE_FUNCTIONS = {operator.add, operator.mul, operator.getitem, torch.cat}
-_LEAVES = (nn.Conv2d, nn.PixelShuffle, nn.PixelUnshuffle, *_POINTWISE_MODULES)
-
-
-class _Tracer(fx.Tracer):
-    """Stops at the layers whose reach is known, whoever subclassed them."""
-
-    def is_leaf_module(self, m: nn.Module, module_qualified_name: str) -> bool:
-        return isinstance(m, _LEAVES)
+_POINTWISE = (nn.ReLU, nn.LeakyReLU, nn.Sigmoid)
 
 
 def halo_of(body: nn.Module) -> int:
@@ -35,8 +24,8 @@ def halo_of(body: nn.Module) -> int:
     Parameters
     ----------
     body : Module
-        Takes one image and returns one of the same size: convolutions, pixel-shuffles,
-        point-wise functions, sums, products and concatenations.
+        Takes images and returns images of the same size: convolutions, pixel-shuffles and
+        point-wise functions, in sequence or side by side.
 
     Returns
     -------
@@ -50,16 +39,8 @@ def halo_of(body: nn.Module) -> int:
         If the body holds a layer whose reach is not known here, or one that looks farther
         along one axis than along the other.
     """
-    graph = _Tracer().trace(body)
-    modules = dict(body.named_modules())
-    need: dict[fx.Node, int] = {}
-    for node in reversed(graph.nodes):
-        if node.op == "placeholder":
-            return _up(need.get(node, 0), multiple_of(body))
-        wanted = _before(node, need.get(node, 0), modules)
-        for source in node.all_input_nodes:
-            need[source] = max(need.get(source, 0), wanted)
-    raise TypeError("The network has no input.")
+    multiple = multiple_of(body)
+    return -(-_before(body, 0) // multiple) * multiple
 
 
 def multiple_of(body: nn.Module) -> int:
@@ -71,25 +52,26 @@ def multiple_of(body: nn.Module) -> int:
     return multiple
 
 
-def _before(node: fx.Node, need: int, modules: dict[str, nn.Module]) -> int:
-    """Margin that a node needs of its inputs for a margin `need` of its output."""
-    if node.op == "output":
-        return 0
-    if node.op == "call_function" and node.target in _POINTWISE_FUNCTIONS:
+def _before(module: nn.Module, need: int) -> int:
+    """Margin that a layer needs of its input for a margin `need` of its output."""
+    if isinstance(module, nn.Sequential):
+        for layer in reversed(module):
+            need = _before(layer, need)
         return need
-    module: Any = modules.get(str(node.target)) if node.op == "call_module" else None
+    if isinstance(module, Side):
+        return max(need, _before(module.inner, need))
     if isinstance(module, nn.Conv2d):
         return need + _reach(module)
     if isinstance(module, nn.PixelShuffle):
         return -(-need // int(module.upscale_factor))
     if isinstance(module, nn.PixelUnshuffle):
         return need * int(module.downscale_factor)
-    if isinstance(module, _POINTWISE_MODULES):
+    if isinstance(module, _POINTWISE):
         return need
-    raise TypeError(f"It is not known how far {node.op} {node.target} ({module}) looks.")
+    raise TypeError(f"It is not known how far {module} looks.")
 
 
-def _reach(module: Any) -> int:
+def _reach(module: nn.Conv2d) -> int:
     reaches = {
         dilation * (width - 1) / 2
         for width, dilation in zip(module.kernel_size, module.dilation, strict=True)
@@ -98,7 +80,3 @@ def _reach(module: Any) -> int:
     if reaches or not reach.is_integer() or tuple(module.stride) != (1, 1):
         raise TypeError(f"{module} is not a square convolution of odd width and stride 1.")
     return int(reach)
-
-
-def _up(n: int, multiple: int) -> int:
-    return -(-n // multiple) * multiple

@@ -9,6 +9,7 @@ from torch import nn
 
 from napari_battery.errors import InputError
 from napari_battery.superres.networks.halo import halo_of, multiple_of
+from napari_battery.superres.networks.layers import inner_part
 
 __all__ = ["Network", "parameters"]
 
@@ -59,16 +60,19 @@ class Network(nn.Module):
         self.multiple = multiple_of(body)
 
     def forward(self, x: torch.Tensor) -> torch.Tensor:
-        """From (N, slices, H, W) to (N, 1, H, W); sides off the multiple are filled up."""
-        height, width = x.shape[-2:]
-        missing = (-height % self.multiple, -width % self.multiple)
+        """From (N, slices, H, W) to (N, 1, H, W); sides off the multiple are filled up.
+
+        Where the convolutions do not pad (as an engine sets them), the result is smaller by
+        up to `halo` pixels on each side.
+        """
+        missing = [-side % self.multiple for side in x.shape[-2:]]
         if any(missing):
             x = nn.functional.pad(x, (0, missing[1], 0, missing[0]), mode="replicate")
         y: torch.Tensor = self.body(x)
         if self.skip:
             middle = self.slices // 2
-            y = y + x[:, middle : middle + 1]
-        return y[..., :height, :width]
+            y = y + inner_part(x[:, middle : middle + 1], y)
+        return y[..., : y.shape[-2] - missing[0], : y.shape[-1] - missing[1]]
 
 
 def parameters(network: nn.Module) -> int:
