@@ -7,7 +7,28 @@ from qtpy.QtWidgets import QComboBox, QFormLayout, QSizePolicy
 
 from napari_battery.widgets.forms import remembered
 
-__all__ = ["LANDMARKS", "MODES", "OFF", "STARTS", "choices_of", "form_layout"]
+__all__ = [
+    "FINE",
+    "LANDMARKS",
+    "METRICS",
+    "MODES",
+    "OFF",
+    "STARTS",
+    "choices_of",
+    "form_layout",
+]
+
+FINE = (
+    "levels",
+    "finest",
+    "samples",
+    "iterations",
+    "smallest_overlap",
+    "rotation_search_deg",
+    "seed",
+)
+"""Settings of the alignment that are folded away."""
+METRICS = {"correlation": "Correlation", "mutual-information": "Mutual information (nats)"}
 
 OFF = "off"
 LANDMARKS = "landmarks"

@@ -15,13 +15,16 @@ from napari_battery.errors import InputError
 from napari_battery.registration.settings import RegisterSettings
 from napari_battery.registration.transform import kind_of, transform_between
 from napari_battery.widgets.align_choices import (
+    FINE,
     LANDMARKS,
+    METRICS,
     MODES,
     OFF,
     STARTS,
     choices_of,
     form_layout,
 )
+from napari_battery.widgets.align_cut import PairPanel
 from napari_battery.widgets.align_place import moved_so_far
 from napari_battery.widgets.align_quality import MetricCurve, QualityPanel
 from napari_battery.widgets.align_resample import ResamplePanel
@@ -51,17 +54,6 @@ if TYPE_CHECKING:
 __all__ = ["AlignDock"]
 
 _WATCH_MS = 80
-_FINE = (
-    "levels",
-    "finest",
-    "samples",
-    "iterations",
-    "smallest_overlap",
-    "rotation_search_deg",
-    "seed",
-)
-_METRICS = {"correlation": "Correlation", "mutual-information": "Mutual information (nats)"}
-
 Matrix = NDArray[np.float64]
 
 _CHANGES: WeakKeyDictionary[Session, Changes] = WeakKeyDictionary()
@@ -110,6 +102,7 @@ class AlignDock(QWidget):
         self.quality = QualityPanel(viewer)
         self.resample = ResamplePanel(viewer, self.fixed)
         self.transform = TransformPanel(viewer, self.undo)
+        self.pair_panel = PairPanel(viewer, self.fixed, self.moving, self.undo)
         self._watched = Watched()
         self._metric = ""
         self._pair: tuple[Any, Any] | None = None
@@ -166,7 +159,7 @@ class AlignDock(QWidget):
         masks.addRow("Moving", self.moving_mask)
         mask_part = QWidget()
         mask_part.setLayout(masks)
-        fine = self.form.part(*_FINE)
+        fine = self.form.part(*FINE)
         choices.addLayout(top)
         choices.addWidget(self.form)
         choices.addWidget(Section("Masks", mask_part, key="align/masks"))
@@ -185,6 +178,13 @@ class AlignDock(QWidget):
         )
         column.addWidget(
             Section("Transform", self.transform, tooltip="Save, load, invert, apply to others")
+        )
+        column.addWidget(
+            Section(
+                "Pair for super-resolution",
+                self.pair_panel,
+                tooltip="Both stacks cut to what both show, with the shift that is left",
+            )
         )
         column.addStretch(1)
         fill_scrolling(self, content)
@@ -205,7 +205,7 @@ class AlignDock(QWidget):
             self.runner.say(str(problem), error=True)
             return
         self._running = (fixed, moving)
-        self._watched, self._metric = Watched(), _METRICS[settings.metric]
+        self._watched, self._metric = Watched(), METRICS[settings.metric]
         self.quality.forget()
         places = [standing(layer) for layer in (fixed, moving)]
 

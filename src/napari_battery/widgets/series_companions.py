@@ -12,7 +12,10 @@ from napari_battery.errors import InputError
 from napari_battery.volume import Volume
 from napari_battery.widgets.layers import KEY, is_overlay, made_from, volume_from_layer
 
-__all__ = ["companions"]
+__all__ = ["SCAN_PAIR", "companions"]
+
+SCAN_PAIR = "scan_pair"
+"""Entry of the metadata of layers cut for super-resolution: they stay together."""
 
 
 def companions(viewer: ViewerModel, image: Any, volume: Volume) -> list[Any]:
@@ -40,6 +43,8 @@ def companions(viewer: ViewerModel, image: Any, volume: Volume) -> list[Any]:
 
 def _lies_on(layer: Any, image: Any, volume: Volume) -> bool:
     if is_overlay(layer) or layer.ndim != image.ndim:
+        return False
+    if any(SCAN_PAIR in one.metadata.get(KEY, {}) for one in (layer, image)):
         return False
     if not isinstance(layer, Image | Labels):  # no grid of its own
         one, other = layer.affine.affine_matrix, image.affine.affine_matrix

@@ -241,7 +241,7 @@ class SeriesDock(QWidget):
                 if problem:
                     notes.append(problem)
                     continue
-                how = {"by": "register-series", "quality": dict(transform.quality)}
+                how: dict[str, Any] = {"by": "register-series", "quality": dict(transform.quality)}
                 matrix, unit = transform.matrix, transform.unit or "um"
                 if self.labels_too.isChecked():
                     restore = move_with_companions(viewer, layer, matrix, unit, **how)
