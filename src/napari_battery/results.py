@@ -80,12 +80,16 @@ class Sitting:
         What each map showed (column, colours, range), as the window describes it.
     notes : list of str
         What could not be brought back as it was.
+    landmarks : list of dict
+        Pairs of images (``fixed`` and ``moving`` count the layers from 0) and the places
+        marked in both, as the window describes them.
     """
 
     layers: Sequence[SavedLayer | None]
     analyses: Sequence[SavedAnalysis]
     maps: Sequence[dict[str, Any]] = ()
     notes: Sequence[str] = ()
+    landmarks: Sequence[dict[str, Any]] = ()
 
 
 def save_results(
@@ -144,6 +148,7 @@ def save_results(
                 "layers": described,
                 "analyses": tables,
                 "maps": list(sitting.maps),
+                "landmarks": list(sitting.landmarks),
             },
         )
 
@@ -188,7 +193,8 @@ def open_results(folder: str | os.PathLike[str], progress: Progress = SILENT) ->
             analysis = replace(analysis, stale="a file has changed since the results were saved")
         analyses.append(analysis)
         progress.advance()
-    return Sitting(layers, analyses, content.get("maps", []), notes)
+    landmarks = content.get("landmarks", [])  # files of the first version have none
+    return Sitting(layers, analyses, content.get("maps", []), notes, landmarks)
 
 
 def _describe_layer(layer: SavedLayer) -> dict[str, Any]:

@@ -11,6 +11,7 @@ from napari.components import ViewerModel
 from pytestqt.qtbot import QtBot
 from qtpy.QtWidgets import QWidget
 
+from napari_battery.widgets.align_centre import NAME
 from napari_battery.widgets.align_hand import HandMode
 from napari_battery.widgets.align_hand_panel import HandPanel
 from napari_battery.widgets.align_turning import turned_in_plane
@@ -245,3 +246,42 @@ def test_turning_keeps_the_centre_and_all_lengths(
     matrix = turned_in_plane(3, plane, angle, np.array(centre))
     np.testing.assert_allclose(matrix @ [*centre, 1], [*centre, 1], atol=1e-9)
     np.testing.assert_allclose(matrix[:3, :3] @ matrix[:3, :3].T, np.eye(3), atol=1e-12)
+
+
+def test_the_centre_is_marked_in_every_slice_until_the_hand_lets_go(
+    hand: HandMode, viewer: ViewerModel, qtbot: QtBot
+) -> None:
+    fixed, moving = add(viewer), add(viewer, translate=(0, 3, 4))
+    hand.start(fixed, moving)
+    drag(viewer, (2, 4, 5))
+    assert NAME not in viewer.layers
+    hand.choose_centre()
+    drag(viewer, (2, 12, 9))
+    mark = viewer.layers[NAME]
+    assert viewer.layers.selection.active is moving
+    viewer.dims.set_point(0, 6)
+    np.testing.assert_allclose(mark.data_to_world(mark.data[0]), (6, 12, 9), atol=1e-5)
+    hand.choose_centre()
+    drag(viewer, (6, 2, 3))
+    np.testing.assert_allclose(mark.data_to_world(mark.data[0]), (6, 2, 3), atol=1e-5)
+    viewer.layers.remove(mark)
+    assert hand.centre is None
+    hand.choose_centre()
+    drag(viewer, (6, 2, 3))
+    assert NAME in viewer.layers
+    hand.stop()
+    assert NAME not in viewer.layers
+    assert hand.centre is None
+
+
+def test_a_view_in_3d_says_that_slices_are_needed(
+    hand: HandMode, viewer: ViewerModel, qtbot: QtBot
+) -> None:
+    panel = HandPanel(hand)
+    qtbot.addWidget(panel)
+    hand.start(add(viewer), add(viewer))
+    assert "Drag moves" in panel.help.text()
+    viewer.dims.ndisplay = 3
+    assert "Show slices (2-D)" in panel.help.text()
+    viewer.dims.ndisplay = 2
+    assert "Drag moves" in panel.help.text()

@@ -15,6 +15,7 @@ from qtpy.QtWidgets import QWidget
 
 from napari_battery.errors import InputError
 from napari_battery.registration.rotations import turn_and_scale
+from napari_battery.widgets.align_centre import CentreMark
 from napari_battery.widgets.align_turning import (
     axis_rotation,
     shift,
@@ -79,12 +80,17 @@ class HandMode(QObject):
         self._kind = ""
         self._choosing = False
         self._keys = BoundKeys()
+        self._mark = CentreMark(viewer)
         self._quiet = QTimer(self)
         self._quiet.setSingleShot(True)
         self._quiet.setInterval(_GESTURE_MS)
         self._quiet.timeout.connect(self.end_gesture)
         listen(parent, self._layer_removed, viewer.layers.events.removed)
         listen(parent, self._bind_keys, viewer.layers.selection.events.active)
+        dims = viewer.dims.events
+        listen(parent, self._show_centre, dims.point, dims.order, dims.ndisplay)
+        listen(parent, self._view_turned, dims.ndisplay)
+        parent.destroyed.connect(self._mark.hide)
         self._let_drag(parent)
 
     @property
@@ -95,6 +101,11 @@ class HandMode(QObject):
     @property
     def is_on(self) -> bool:
         return self._fixed is not None
+
+    @property
+    def sees_slices(self) -> bool:
+        """Whether the viewer shows slices, in which the layer can be moved."""
+        return self._screen_axes() is not None
 
     @property
     def unit(self) -> str:
@@ -135,7 +146,8 @@ class HandMode(QObject):
         self.end_gesture()
         self._keys.release()
         self._choosing = False
-        self._fixed = self._moving = None
+        self._fixed = self._moving = self.centre = None
+        self._show_centre()
         self.changed.emit(False)
 
     def set_matrix(self, matrix: Matrix) -> None:
@@ -151,6 +163,7 @@ class HandMode(QObject):
     def forget_centre(self) -> None:
         """Turn about the middle of the view again."""
         self._choosing, self.centre = False, None
+        self._show_centre()
         self.centre_chosen.emit()
 
     def end_gesture(self) -> None:
@@ -310,7 +323,19 @@ class HandMode(QObject):
         self._choosing = False
         if world is not None:
             self.centre = world.position(position)
+            self._show_centre()
             self.centre_chosen.emit()
+
+    def _show_centre(self, event: Any = None) -> None:
+        world = self._world()
+        if world is None or self.centre is None:
+            self._mark.hide()
+        else:
+            self._mark.show(self._fixed, world, self.centre)
+
+    def _view_turned(self, event: Any = None) -> None:
+        if self.is_on:
+            self.changed.emit(True)
 
     # --- what both do
 
@@ -376,6 +401,8 @@ class HandMode(QObject):
     def _layer_removed(self, event: Any) -> None:
         if event.value is not None and event.value in (self._fixed, self._moving):
             self.stop()
+        elif event.value is not None and event.value is self._mark.layer:
+            self.forget_centre()
 
 
 def _names(modifiers: Any) -> set[str]:

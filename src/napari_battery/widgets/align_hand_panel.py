@@ -15,6 +15,7 @@ _HELP = (
     "Drag moves, Shift+drag turns, Ctrl+drag pans the view. Arrow and Page keys move by a step, "
     "with Shift they turn. Ctrl+Z takes back, Esc ends."
 )
+_ONLY_2D = "Show slices (2-D) to move it: in a 3-D view only the camera is moved."
 
 
 class HandPanel(QWidget):
@@ -74,7 +75,7 @@ class HandPanel(QWidget):
         self.centre_button.setChecked(hand.centre is not None)
         self.centre_button.setText("Choose centre" if hand.centre is None else "Centre chosen")
         self._fine.setVisible(hand.is_on)
-        self.help.say(_HELP if hand.is_on else "")
+        self.help.say((_HELP if hand.sees_slices else _ONLY_2D) if hand.is_on else "")
         self.step.blockSignals(True)
         self.step.setSuffix(f" {hand.unit}")
         self.step.setValue(hand.step)

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from typing import Any, Literal
+from typing import Any, Literal, get_args
 
 import numpy as np
 import pandas as pd
@@ -17,9 +17,10 @@ from napari_battery.widgets.layers import battery_metadata
 from napari_battery.widgets.slices import camera_of
 from napari_battery.widgets.swipe_geometry import placement
 
-__all__ = ["Marks", "Role"]
+__all__ = ["ROLES", "Marks", "Role", "pair_of_marks", "places_in"]
 
 Role = Literal["fixed", "moving"]
+ROLES: tuple[Role, ...] = get_args(Role)
 Place = NDArray[np.float64]
 
 _KIND = "landmarks"
@@ -100,12 +101,7 @@ class Marks:
 
     def remembered(self) -> dict[int, Place]:
         """Number of each mark and its place, in voxels of its image."""
-        table = self.layer.features
-        axes = _columns(self._image.ndim)
-        if not {"number", *axes} <= set(table.columns):
-            return {}
-        places = table[axes].to_numpy(dtype=np.float64)
-        return {int(n): place for n, place in zip(table["number"], places, strict=True)}
+        return places_in(self.layer, self._image.ndim)
 
     def numbers(self) -> list[int]:
         """Number of each point, in the layer's order; 0 where it has none."""
@@ -180,6 +176,25 @@ class Marks:
         data = layer.data[0] if layer.multiscale else layer.data
         size = _SIZE_PX / max(float(camera_of(self._viewer).zoom) * float(layer.scale[-1]), 1e-9)
         return float(np.clip(size, 2, 0.1 * max(data.shape)))
+
+
+def pair_of_marks(layer: Any, images: Sequence[Any]) -> tuple[Role, int, int] | None:
+    """Role of a layer of marks, and which two of some images it belongs to; None for others."""
+    about = battery_metadata(layer)
+    names = [_name(image) for image in images]
+    if about.get("kind") != _KIND or not set(about.get("pair", ())) <= set(names):
+        return None
+    fixed, moving = (names.index(name) for name in about["pair"])
+    return about["role"], fixed, moving
+
+
+def places_in(layer: Any, ndim: int) -> dict[int, Place]:
+    """Number of each mark of a layer and its place, in voxels of its image."""
+    table, axes = layer.features, _columns(ndim)
+    if not {"number", *axes} <= set(table.columns):
+        return {}
+    places = table[axes].to_numpy(dtype=np.float64)
+    return {int(n): place for n, place in zip(table["number"], places, strict=True)}
 
 
 def _columns(ndim: int) -> list[str]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from typing import Any
+from weakref import WeakSet
 
 import numpy as np
 from napari.viewer import ViewerModel
@@ -29,7 +30,7 @@ from napari_battery.widgets.background import Latest
 from napari_battery.widgets.listening import listen
 from napari_battery.widgets.slices import hidden_axis
 
-__all__ = ["NAME", "AlignView"]
+__all__ = ["NAME", "AlignView", "is_hidden_by_view"]
 
 _QUICK_PX = 384
 _FULL_PX = 2048
@@ -40,6 +41,8 @@ _LOOK = ("contrast_limits", "gamma")
 _PLACE = ("affine", "scale", "translate", "rotate", "shear", "units", "data")
 
 Samples = tuple[Grid, Plane, Plane]
+
+_HIDDEN: WeakSet[Any] = WeakSet()
 
 
 class AlignView(QObject):
@@ -300,6 +303,7 @@ class AlignView(QObject):
             return
         if self._moving.visible:
             self._hidden[:] = [self._moving]
+            _HIDDEN.add(self._moving)
             self._moving.visible = False
         self._version += 1
         self._draw_quickly()
@@ -357,6 +361,11 @@ class AlignView(QObject):
         return timer
 
 
+def is_hidden_by_view(layer: Any) -> bool:
+    """Whether a layer is not seen only because a picture shows it."""
+    return layer in _HIDDEN
+
+
 def _level(layer: Any) -> Any:
     """All of a layer's data at full resolution."""
     return layer.data[0] if layer.multiscale else layer.data
@@ -371,5 +380,6 @@ def _unfollow(followed: list[Any]) -> None:
 def _show_again(hidden: list[Any], layers: Any) -> None:
     while hidden:
         layer = hidden.pop()
+        _HIDDEN.discard(layer)
         if layer in layers:
             layer.visible = True

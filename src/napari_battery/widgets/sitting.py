@@ -13,6 +13,8 @@ from napari.viewer import ViewerModel
 from napari_battery.errors import InputError
 from napari_battery.maps import MapSettings
 from napari_battery.results import SavedAnalysis, SavedLayer, Sitting
+from napari_battery.widgets.align_marks_kept import landmarks_in, restore_landmarks
+from napari_battery.widgets.align_view import is_hidden_by_view
 from napari_battery.widgets.layers import (
     add_volume,
     battery_metadata,
@@ -64,6 +66,7 @@ def gather(viewer: ViewerModel) -> Sitting:
             for live in MapLayers.of(session).maps
             if {live.analysis, live.reference or live.analysis} <= set(session.analyses)
         ],
+        landmarks=landmarks_in(viewer, kept),
     )
 
 
@@ -87,6 +90,7 @@ def _saved_layer(layer: Any) -> SavedLayer:
     )
     display: dict[str, Any] = {name: getattr(layer, name) for name in _DISPLAY}
     display["blending"] = str(display["blending"])
+    display["visible"] |= is_hidden_by_view(layer)
     if isinstance(layer, Image):
         display["contrast_limits"] = [float(v) for v in layer.contrast_limits]
         display["gamma"] = float(layer.gamma)
@@ -127,7 +131,7 @@ def restore(viewer: ViewerModel, sitting: Sitting) -> list[str]:
             analysis.recompute_core(saved_analysis.exclude_layers)
         session.add(analysis)
         analyses.append(analysis)
-    notes = list(sitting.notes)
+    notes = [*sitting.notes, *restore_landmarks(viewer, layers, sitting.landmarks)]
     maps = MapLayers.of(session)
     for entry in sitting.maps:
         reference = entry["reference"]
