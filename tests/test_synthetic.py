@@ -19,7 +19,7 @@ from napari_battery.synthetic import (
     write_truth,
 )
 from napari_battery.synthetic.packing import lognormal_diameters, pack_spheres
-from napari_battery.synthetic.scan import _noise
+from napari_battery.synthetic.scan import noise_of
 from napari_battery.tables import read_table
 
 SMALL = ElectrodeSettings(size_z=40, size_y=48, size_x=56, median_diameter_um=4.0)
@@ -99,9 +99,9 @@ def test_noise_is_as_set_and_correlated(electrode):
 
 def test_noise_of_a_slice_does_not_depend_on_its_slab():
     shape = (40, 48, 56)
-    whole = _noise(SMALL, shape, 1, 0, 10)
-    assert np.array_equal(whole[6:8], _noise(SMALL, shape, 1, 6, 2))
-    assert not np.array_equal(whole, _noise(SMALL, shape, 2, 0, 10))
+    whole = noise_of(SMALL, shape, 1, 0, 10)
+    assert np.array_equal(whole[6:8], noise_of(SMALL, shape, 1, 6, 2))
+    assert not np.array_equal(whole, noise_of(SMALL, shape, 2, 0, 10))
 
 
 @pytest.mark.parametrize("index", [1, 2, 3])

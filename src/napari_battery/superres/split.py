@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from dataclasses import replace
-from typing import Literal
+from typing import Any, Literal
 
 import numpy as np
 
@@ -109,16 +109,30 @@ def _cut(image: TrainingImage, settings: SplitSettings) -> tuple[TrainingImage, 
 def _part(image: TrainingImage, axis: int, along: slice) -> TrainingImage:
     at = (slice(None),) * axis + (along,)
     start, stop, _ = along.indices(image.shape[axis])
-    box = image.provenance.get("part", [[0, n] for n in image.shape])
-    box = [list(ends) for ends in box]
-    box[axis] = [box[axis][0] + start, box[axis][0] + stop]
+    made = dict(image.provenance)
+    for scan, step, reach in (("low", image.ratio, _CUBIC_REACH), ("high", 1.0, 0)):
+        if made.get(scan):
+            made[scan] = _used(made[scan], axis - image.low.ndim, start, stop, step, reach)
     return replace(
         image,
         low=image.low[at],
         high=image.high[at],
         valid=None if image.valid is None else image.valid[at],
-        provenance={**image.provenance, "part": box},
+        provenance=made,
     )
+
+
+def _used(
+    source: dict[str, Any], axis: int, start: int, stop: int, step: float, reach: int
+) -> dict[str, Any]:
+    """The source with the box of its voxels that a part is made of; `axis` counts from the end."""
+    box = [list(ends) for ends in source["box"]]
+    first, last = box[axis]
+    box[axis] = [
+        max(first, first + math.floor(start / step) - reach),
+        min(last, first + math.ceil(stop / step) + reach),
+    ]
+    return {**source, "box": box}
 
 
 def _by_group(
