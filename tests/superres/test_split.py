@@ -1,3 +1,5 @@
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from hypothesis import given, settings
@@ -60,7 +62,23 @@ def test_patches_of_both_parts_share_no_voxel():
         x, _ = Patches(images, 3, 16, 0).draw(300)
         seen.append({int(v) for v in np.unique(x)})
     assert not seen[0] & seen[1]
-    assert parts[1][0].provenance["part"] == [[0, 12], [0, 60], [72, 90]]
+
+
+def test_the_boxes_of_the_files_say_what_each_part_was_made_of():
+    image = replace(
+        _numbered((12, 60, 90), 2.0),
+        provenance={
+            "low": {"name": "low.tif", "box": [[0, 6], [0, 30], [5, 50]]},
+            "high": {"name": "high.tif", "box": [[0, 12], [0, 60], [10, 100]]},
+        },
+    )
+    (train,), (validation,) = split([image], SplitSettings(patch=16, halo=4))
+    assert validation.provenance["high"]["box"] == [[0, 12], [0, 60], [82, 100]]
+    # columns 72 to 90 are low voxels 36 to 45 of the box, and two more that cubic reaches
+    assert validation.provenance["low"]["box"] == [[0, 6], [0, 30], [39, 50]]
+    assert train.provenance["high"]["box"][2] == [10, 10 + train.shape[2]]
+    assert train.provenance["low"]["box"][2][1] <= 39
+    assert image.provenance["high"]["box"][2] == [10, 100]
 
 
 def test_groups_stay_whole():

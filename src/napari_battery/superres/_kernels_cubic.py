@@ -23,6 +23,9 @@ def _taps(place: float, n: int, index: Any, weight: Any) -> None:
     for k in range(4):
         i = (base - 1 + k) % (2 * n)
         index[k] = i if i < n else 2 * n - 1 - i
+    for k in (0, 2, 3):
+        if weight[k] == 0:  # what is no number there takes no part
+            index[k] = index[1]
 
 
 @numba.njit(cache=True, nogil=True)

@@ -23,6 +23,7 @@ _FEWEST_LOW_VOXELS = 500
 _PSF_LIMITS = (0.0, 2.0)
 _MARGIN = 2
 """Low-resolution voxels at the faces that are left out: beyond them the high scan is mirrored."""
+_GIVEN = 0.98
 _NOISE_SIDE = 160
 """Sides, in high-resolution voxels, of the part that the high scan's noise is measured in."""
 _NOISE_SMOOTHING = 2.5
@@ -115,20 +116,15 @@ def fit_pair(pair: AlignedPair, progress: Progress = SILENT) -> PairFit:
 
     low, high, first, ratios = _same_axes(pair, progress)
     sigma, weight = _own_noise(high)
+    inside = _inside(low, high, ratios, first)
+    high[~np.isfinite(high)] = np.nanmean(high)
 
-    def blurred(psf: float, data: Any) -> NDArray[np.float32]:
-        return averaged(data, _weights(low.shape, data.shape, ratios, first, psf), SILENT)
+    def blurred(psf: float) -> NDArray[np.float32]:
+        return averaged(high, _weights(low.shape, high.shape, ratios, first, psf), SILENT)
 
     def explained(psf: float) -> tuple[float, float, float]:
         """Part of the low scan's variance that is explained, gain and offset."""
-        model = blurred(psf, high)
-        good = inside & np.isfinite(model)
-        f, g = model[good].astype(np.float64), low[good].astype(np.float64)
-        if f.size < _FEWEST_LOW_VOXELS:
-            raise InputError(
-                f"“{pair.low.name}” and “{pair.high.name}” share only {f.size} low-resolution "
-                f"voxels away from the faces; {_FEWEST_LOW_VOXELS} are needed to match them."
-            )
+        f, g = blurred(psf)[inside].astype(np.float64), low[inside].astype(np.float64)
         weights = _weights(low.shape, high.shape, ratios, first, psf)
         spread = f.var() - sigma**2 * _kept(weights, weight)[0]
         if spread <= 0:
@@ -137,11 +133,11 @@ def fit_pair(pair: AlignedPair, progress: Progress = SILENT) -> PairFit:
         gain = both / spread
         return both * gain, float(gain), float(g.mean() - gain * f.mean())
 
-    inside = np.isfinite(low)
-    for axis, n in enumerate(low.shape):
-        if n > 2 * _MARGIN + 1:
-            ends = (slice(None),) * axis
-            inside[(*ends, slice(0, _MARGIN))] = inside[(*ends, slice(-_MARGIN, None))] = False
+    if inside.sum() < _FEWEST_LOW_VOXELS:
+        raise InputError(
+            f"“{pair.low.name}” and “{pair.high.name}” share only {inside.sum()} low-resolution "
+            f"voxels away from the faces; {_FEWEST_LOW_VOXELS} are needed to match them."
+        )
     progress.begin(1, "Matching the pair")
     found = minimize_scalar(
         lambda psf: -explained(psf)[0], bounds=_PSF_LIMITS, method="bounded",
@@ -154,13 +150,28 @@ def fit_pair(pair: AlignedPair, progress: Progress = SILENT) -> PairFit:
             f"The grey levels of “{pair.low.name}” do not rise with those of “{pair.high.name}” "
             "where they overlap: align the pair first; inverted contrast cannot be matched."
         )
-    model = gain * blurred(psf, high) + offset
+    model = gain * blurred(psf) + offset
     kept = gain**2 * sigma**2 * _kept(_weights(low.shape, high.shape, ratios, first, psf), weight)
     noise, correlation = _noise_left(low, model, inside, kept)
     progress.advance()
-    values = model[inside & np.isfinite(model)]
-    span = float(np.subtract(*np.quantile(values, (0.995, 0.005))))
+    span = float(np.subtract(*np.quantile(model[inside], (0.995, 0.005))))
     return PairFit(psf, gain, offset, noise, correlation, sigma, span)
+
+
+def _inside(
+    low: NDArray[np.float32], high: NDArray[np.float32], ratios: list[float], first: list[float]
+) -> NDArray[np.bool_]:
+    """Low voxels away from the faces to which the high scan gives nearly all there is."""
+    inside = np.isfinite(low)
+    for axis, n in enumerate(low.shape):
+        if n > 2 * _MARGIN + 1:
+            for part in (slice(0, _MARGIN), slice(-_MARGIN, None)):
+                inside[_along(axis, part)] = False
+    finite = np.isfinite(high)
+    if not finite.all():
+        weights = _weights(low.shape, high.shape, ratios, first, 1.0)
+        inside &= averaged(finite, weights) > _GIVEN
+    return inside
 
 
 def _same_axes(
