@@ -20,6 +20,7 @@ from napari_battery.commands import (
     propagate,
     radial,
     register,
+    super_resolve,
 )
 from napari_battery.errors import InputError
 from napari_battery.progress import Cancelled
@@ -27,7 +28,7 @@ from napari_battery.terminal import terminal_progress
 
 __all__ = ["main"]
 
-_STEPS = (info, filter, register, pair, phases, label, propagate, radial, map, demo)
+_STEPS = (info, filter, register, super_resolve, pair, phases, label, propagate, radial, map, demo)
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
