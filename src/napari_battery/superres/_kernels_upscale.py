@@ -7,7 +7,7 @@ from typing import Any
 
 import numba
 
-__all__ = ["blend_rows", "gather_columns", "share_rows"]
+__all__ = ["blend_rows", "gather_columns"]
 
 
 @numba.njit(nogil=True, cache=True)
@@ -36,18 +36,3 @@ def blend_rows(source: Any, index: Any, weight: Any, out: Any) -> None:
             row = out[a, j]
             for k in range(out.shape[2]):
                 row[k] = w0 * s0[k] + w1 * s1[k] + w2 * s2[k] + w3 * s3[k]
-
-
-@numba.njit(nogil=True, cache=True)
-def share_rows(source: Any, first: Any, weight: Any, out: Any) -> None:
-    """``out[a, j] = Σ weight[j, t] · source[a, first[j] + t]``: any number of taps, in a row."""
-    for a in range(out.shape[0]):
-        for j in range(out.shape[1]):
-            row = out[a, j]
-            row[:] = 0
-            for t in range(weight.shape[1]):
-                w = weight[j, t]
-                if w != 0:
-                    part = source[a, first[j] + t]
-                    for k in range(out.shape[2]):
-                        row[k] += w * part[k]
