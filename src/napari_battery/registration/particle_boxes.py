@@ -51,7 +51,7 @@ def particle_boxes(labels: Volume, progress: Progress = SILENT) -> Boxes:
     """
     import pandas as pd
 
-    from napari_battery.registration._kernels_particles import gather
+    from napari_battery.registration._kernels_particle_labels import gather
 
     flat = labels.ndim == 2
     shape = (1, *labels.shape) if flat else labels.shape

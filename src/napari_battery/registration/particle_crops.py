@@ -195,7 +195,9 @@ def followed(
     turned: NDArray[np.float64],
 ) -> None:
     """Register one particle of a group; `found` and `turned` as `register_box` fills them."""
-    from napari_battery.registration._kernels_particles import NO_DATA, dilate, register_box
+    from napari_battery.registration._kernels_particle_fit import NO_DATA
+    from napari_battery.registration._kernels_particle_labels import dilate
+    from napari_battery.registration._kernels_particles import register_box
 
     near = _near(crops, boxes.boxes[row])
     labels = np.ascontiguousarray(_cut(group.held[0], near))

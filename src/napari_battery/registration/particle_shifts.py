@@ -38,7 +38,7 @@ def shifts_table(
     neighbours, factor
         For `shift_outliers`.
     """
-    from napari_battery.registration._kernels_particles import DONE
+    from napari_battery.registration._kernels_particle_fit import DONE
 
     n, ndim = len(boxes.labels), fixed.ndim
     unit = "voxels" if fixed.voxel_size_um is None else "um"
@@ -97,7 +97,7 @@ def _turns(
 
 
 def _notes(ended: NDArray[np.float64]) -> list[str]:
-    from napari_battery.registration._kernels_particles import (
+    from napari_battery.registration._kernels_particle_fit import (
         DONE,
         FLAT,
         LOST,
