@@ -206,7 +206,7 @@ def _device(device: str) -> str:
 
 def _prepared(network: Network, device: str, precision: str) -> Network:
     """A copy for inference on a device: all convolutions but the last in the precision."""
-    ready = copy.deepcopy(network).eval().requires_grad_(False).float()
+    ready: Network = copy.deepcopy(network).eval().requires_grad_(False).float()
     convolutions = [m for m in ready.modules() if isinstance(m, Convolution)]
     if precision == "bfloat16":
         for module in convolutions[:-1]:

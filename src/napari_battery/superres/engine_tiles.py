@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import copy
 import math
-from itertools import product
 
 import torch
 from torch import nn
@@ -16,7 +15,7 @@ __all__ = ["best_tile", "feature_bytes"]
 _WORTH = 1.5
 """Times the plane's pixels that may be computed, margins included, before tiles get larger."""
 _MOST_GROWTH = 4
-_MOST_CUTS = 64
+_CUTS = range(1, 129)
 _PROBE = 16
 """Cells along the side of the probed image."""
 
@@ -53,22 +52,37 @@ def best_tile(plane: tuple[int, ...], halo: int, multiple: int, pixels: float) -
         The network's.
     pixels : float
         The most that a tile with its margin should have; up to four times as many where the
-        margin would otherwise cost more than the plane does.
+        margin would otherwise cost half as much as the plane and more. A margin that leaves
+        nothing even then gets tiles of half its size.
 
     Returns
     -------
     tuple of int
         On multiples of `multiple`.
     """
-    best = (multiple, multiple)
-    for growth in range(_MOST_GROWTH):
-        least = math.inf
-        for counts in product(range(1, _MOST_CUTS + 1), repeat=2):
-            sides = [-(-n // (k * multiple)) * multiple for n, k in zip(plane, counts, strict=True)]
-            rows, columns = (side + 2 * halo for side in sides)
-            cost = rows * columns * counts[0] * counts[1]
-            if rows * columns <= pixels * (growth + 1) and cost < least:
-                least, best = cost, (sides[0], sides[1])
-        if least <= _WORTH * math.prod(plane):
+    for growth in range(1, _MOST_GROWTH + 1):
+        cost, best = min(
+            (_cost_and_tile(plane, k, halo, multiple, pixels * growth) for k in _CUTS),
+        )
+        if cost <= _WORTH * math.prod(plane):
             break
     return best
+
+
+def _cost_and_tile(
+    plane: tuple[int, ...], cuts: int, halo: int, multiple: int, pixels: float
+) -> tuple[float, tuple[int, int]]:
+    """Pixels computed with the rows cut so many times, and the columns as few times as fits."""
+    rows = _side(plane[0], cuts, multiple)
+    fit = (int(pixels / (rows + 2 * halo)) - 2 * halo) // multiple * multiple
+    if fit < multiple:
+        smallest = max(1, halo // 2)
+        sides = [_side(n, -(-n // smallest), multiple) for n in plane]
+        return math.inf, (sides[0], sides[1])
+    columns = _side(plane[1], -(-plane[1] // fit), multiple)
+    n = math.prod(-(-n // side) for n, side in zip(plane, (rows, columns), strict=True))
+    return n * (rows + 2 * halo) * (columns + 2 * halo), (rows, columns)
+
+
+def _side(n: int, cuts: int, multiple: int) -> int:
+    return -(-n // (cuts * multiple)) * multiple
