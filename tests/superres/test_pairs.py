@@ -67,6 +67,9 @@ def test_a_pair_of_scans_becomes_a_training_image(scans, pair):
     assert image.high_voxel_size_um == pytest.approx((0.74,) * 3)
     assert image.provenance["synthetic"] is True
     assert image.residual_shift_um < 0.1
+    assert image.provenance["fit"]["noise"] == pytest.approx(
+        fit_degradation(pair).noise_largest / 1.1
+    )
     greys, fit = robust_greys(pair.low), fit_pair(pair)
     expected = greys.normalise(fit.gain * np.asarray(pair.high.data) + fit.offset)
     valid = np.ones(image.shape, bool) if image.valid is None else image.valid
@@ -106,6 +109,22 @@ def test_a_turned_pair_is_interpolated_and_masked(scans):
     image = pair_image(pair)
     valid = np.ones(image.shape, bool) if image.valid is None else image.valid
     assert np.corrcoef(image.low[valid], image.high[valid])[0, 1] > 0.4
+
+
+def test_a_pair_of_slices_is_matched_in_its_plane(scans):
+    # the coarse slice shows what the fine one does only where both are of one thickness
+    clean = scans.clean_high.data[40]
+    settings = DegradationSettings(
+        ratio_jitter=0, psf_smallest=0.6, psf_largest=0.6, noise_smallest=0.02,
+        noise_largest=0.02, ring=0, gain_jitter=0, grey_jitter=0,
+    )  # fmt: skip
+    high = Volume(clean, (0.74, 0.74), name="high")
+    pair = cut_to_overlap(degrade(high, settings), high)
+    fit = fit_pair(pair)
+    assert fit.psf == pytest.approx(0.6, abs=0.05)
+    assert fit.gain == pytest.approx(1, abs=0.02)
+    image = pair_image(pair)
+    assert image.shape == (1, *pair.high.shape)
 
 
 def test_inverted_contrast_and_small_overlaps_are_refused(pair):

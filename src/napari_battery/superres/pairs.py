@@ -76,7 +76,8 @@ def pair_image(
             **{name: pair.provenance.get(name) for name in ("low", "high")},
             "synthetic": any(v.metadata.get("synthetic", False) for v in (pair.low, pair.high)),
             "licence": licence,
-            "fit": asdict(fit),
+            # noise as a share of the grey range, as `DegradationSettings` counts it
+            "fit": {**asdict(fit), "noise": fit.noise / fit.span},
         },
     )
 
