@@ -11,6 +11,7 @@ from typing import Any
 from napari_battery import __version__
 from napari_battery.commands import (
     demo,
+    evaluate,
     filter,
     info,
     label,
@@ -28,7 +29,20 @@ from napari_battery.terminal import terminal_progress
 
 __all__ = ["main"]
 
-_STEPS = (info, filter, register, super_resolve, pair, phases, label, propagate, radial, map, demo)
+_STEPS = (
+    info,
+    filter,
+    register,
+    super_resolve,
+    evaluate,
+    pair,
+    phases,
+    label,
+    propagate,
+    radial,
+    map,
+    demo,
+)
 
 
 def main(arguments: Sequence[str] | None = None) -> int:

@@ -20,6 +20,7 @@ from napari_battery.superres.judge_regions import (
     check_unseen,
     grid_of_regions,
     parse_region,
+    unseen_part,
     window_in,
 )
 from napari_battery.volume import Volume
@@ -162,3 +163,15 @@ def test_a_pair_cut_out_and_written_is_still_known(scans, tmp_path):
         check_unseen([parse_region("0:32,0:48,23:60")], pair.high, (pair.low, pair.high), [seen])
     free = [parse_region("0:32,0:48,24:60")]
     assert check_unseen(free, pair.high, (pair.low, pair.high), [seen]) == []
+
+
+def test_the_unseen_part_is_the_largest_slab_beside_all_training(scans):
+    _, high = scans
+    sha = fingerprint(high.path)
+    one = card("one", sha256=sha, box=((0, 32), (0, 48), (0, 60)))
+    other = card("other", sha256=sha, box=((0, 32), (0, 48), (50, 90)))
+    assert unseen_part(high, [one, other, card("far", sha256="x")]) == parse_region(
+        "0:32,0:48,90:160"
+    )
+    assert unseen_part(high, []) == whole(SHAPE)
+    assert unseen_part(high, [card("all", sha256=sha)]) is None

@@ -21,6 +21,8 @@ __all__ = [
     "grid_of_regions",
     "parse_region",
     "region_words",
+    "trimmed",
+    "unseen_part",
     "window_in",
 ]
 
@@ -57,6 +59,20 @@ def bounding_window(windows: Sequence[Window]) -> Window:
         slice(min(w[axis].start for w in windows), max(w[axis].stop for w in windows))
         for axis in range(len(windows[0]))
     )
+
+
+def trimmed(box: Window, valid: NDArray[np.bool_]) -> Window:
+    """A box without the outer planes of which less than half is valid.
+
+    A shift between two scans leaves such a plane, which would cost every block at that face.
+    """
+    sides = [[w.start, w.stop] for w in box]
+    for axis, (first, stop) in enumerate(sides):
+        others = tuple(a for a in range(len(box)) if a != axis)
+        good = valid[box].mean(axis=others) >= 0.5
+        if good.any():
+            sides[axis] = [first + int(np.argmax(good)), stop - int(np.argmax(good[::-1]))]
+    return tuple(slice(a, b) for a, b in sides)
 
 
 def grid_of_regions(
@@ -161,6 +177,20 @@ def check_unseen(
                     if _shares(place, box):
                         raise InputError(_seen(number, region, card, scan, data, boxes, grid))
     return notes
+
+
+def unseen_part(scan: Volume, cards: Iterable[Card]) -> Window | None:
+    """The largest slab of a scan that no model was trained on; None where there is none."""
+    known = _sources(scan)
+    boxes = [
+        _box_in(scan, data, known[data.sha256])
+        for card in cards
+        for data in card.training
+        if data.sha256 in known
+    ]
+    if not boxes:
+        return tuple(slice(0, n) for n in scan.shape)
+    return _free(bounding_window(boxes), scan.shape)
 
 
 def _seen(
