@@ -67,7 +67,7 @@ class PairPanel(QWidget):
             "Two new layers: both stacks as they lie now, cut to what both show; nothing is "
             "resampled",
         )
-        self.words = Notice()
+        self.words, self.notes = Notice(), Notice()
         self.kind = QComboBox()
         self.kind.addItems(list(reversed(KINDS)))
         self.kind.setToolTip(
@@ -88,7 +88,7 @@ class PairPanel(QWidget):
         row.addWidget(self.mend_button)
         row.addWidget(self.save_button)
         column = QVBoxLayout(self)
-        for part in (self.runner, self.words, self._after):
+        for part in (self.runner, self.words, self.notes, self._after):
             column.addWidget(part)
         self.runner.clicked.connect(self.run)
         self.runner.busy_changed.connect(self._after.setDisabled)
@@ -193,9 +193,11 @@ class PairPanel(QWidget):
         self._after.setVisible(pair is not None)
         if pair is None:
             self.words.say("")
+            self.notes.say("")
             return
         is_wrong = pair.residual_voxels > 1 or (pair.block_residual_voxels or (0,))[0] > 1
-        self.words.say(pair_in_words(pair), "warning" if is_wrong else "plain")
+        self.words.say(pair_in_words(pair))
+        self.notes.say("\n".join(pair.notes), "warning" if is_wrong else "plain")
 
 
 def low_and_high(fixed: Any, moving: Any) -> tuple[Volume, Volume]:
@@ -237,7 +239,7 @@ def pair_in_words(pair: AlignedPair) -> str:
     if pair.block_residual_voxels is not None:
         median, most = pair.block_residual_voxels
         lines.append(f"In blocks: median {median:.2f}, 95 % below {most:.2f} voxels.")
-    return "\n".join([*lines, *pair.notes])
+    return "\n".join(lines)
 
 
 def _volumes(pair: AlignedPair) -> tuple[Volume, Volume]:

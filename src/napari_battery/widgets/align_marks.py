@@ -91,6 +91,10 @@ class Marks:
             blending="translucent_no_depth",
             **placement(self._fixed, (0,) * self._fixed.ndim),
         )
+        try:  # seen, smaller, from the neighbouring slices, too
+            layer.projection_mode = "rescale_linear"
+        except ValueError:  # before napari 0.9
+            layer.out_of_slice_display = True
         battery_metadata(layer).update(kind=_KIND, role=self.role, pair=list(self._pair))
         add_quietly(viewer, layer)
         return layer

@@ -6,6 +6,7 @@ from typing import Any
 
 import numpy as np
 from napari.viewer import ViewerModel
+from numpy.typing import NDArray
 from qtpy.QtCore import Qt, Signal
 from qtpy.QtGui import QColor
 from qtpy.QtWidgets import (
@@ -24,6 +25,7 @@ from napari_battery.errors import InputError
 from napari_battery.registration.landmarks import LandmarkFit, fit_landmarks
 from napari_battery.registration.transform import Kind
 from napari_battery.widgets.align_landmarks import Landmarks
+from napari_battery.widgets.align_odd import odd_pairs
 from napari_battery.widgets.notice import Notice
 from napari_battery.widgets.slices import camera_of
 from napari_battery.widgets.spin import PlainSpinBox
@@ -125,18 +127,19 @@ class LandmarkPanel(QWidget):
             self.notice.say(str(problem), "error")
             return None
         numbers = self._landmarks.numbers
+        odd = odd_pairs(fixed, moving, self.kind, self._landmarks.voxel)
         self.fitted.emit(found)
-        self.show_fit(numbers, found)
+        self.show_fit(numbers, found, odd if largest is None else np.zeros(len(odd), bool))
         return found
 
-    def show_fit(self, numbers: list[int], found: LandmarkFit) -> None:
+    def show_fit(self, numbers: list[int], found: LandmarkFit, odd: NDArray[np.bool_]) -> None:
         """Show the residual of each pair, and which of them do not agree with the rest."""
         residuals, inliers = found.residuals_um, found.inliers
         limit = max(_SUSPICIOUS * float(np.median(residuals)), self._landmarks.voxel)
         wrong = {
             number
-            for number, residual, kept in zip(numbers, residuals, inliers, strict=True)
-            if not kept or residual > limit
+            for number, residual, kept, is_odd in zip(numbers, residuals, inliers, odd, strict=True)
+            if not kept or is_odd or residual > limit
         }
         self._landmarks.mark_wrong(wrong)
         self._fill(
