@@ -18,7 +18,7 @@ def bootstrap_interval(
 ) -> tuple[float, float]:
     """Interval of the mean by the studentised bootstrap (bootstrap-t).
 
-    With a dozen regions the plain percentile interval is too short (it covers about 91 %
+    With a dozen regions the plain percentile interval is too short (it covers about 89 %
     where it says 95); this one divides each resampled mean by its own standard error.
 
     Parameters
