@@ -22,6 +22,7 @@ from napari_battery.synthetic.moved import Motion, moved_electrode
 from napari_battery.widgets.demo import open_job
 from napari_battery.widgets.layers import KEY, add_volume, is_map
 from napari_battery.widgets.opening import open_dock
+from napari_battery.widgets.section import Section
 from napari_battery.widgets.session import Session
 
 IMAGES = Path(__file__).with_name("images")
@@ -71,28 +72,95 @@ def label() -> None:
     viewer.close()
 
 
-def aligned() -> None:
-    """A later state, turned by 3° and shifted by hand, before and after Align."""
-    viewer = window()
-    viewer.open_sample("napari-battery", "cycled_electrode")
-    fixed, moving = (
-        viewer.layers["pristine scan (synthetic)"],
-        viewer.layers["4.4 V scan (synthetic)"],
-    )
-    for layer in list(viewer.layers):
-        if layer not in (fixed, moving):
-            viewer.layers.remove(layer)
-    turn = np.deg2rad(3)
+def sandstone(viewer: Any) -> Any:
+    """The Align dock with the real pair; its low-resolution scan turned and shifted by hand."""
+    viewer.open_sample("napari-battery", "sandstone")
+    turn = np.deg2rad(4)
     wrong = np.eye(4)
     wrong[1:3, 1:3] = [[np.cos(turn), -np.sin(turn)], [np.sin(turn), np.cos(turn)]]
-    wrong[:3, 3] = (0.6, 2.0, -3.0)
-    moving.affine = wrong
+    wrong[:3, 3] = (6.0, 20.0, -30.0)
     dock = open_dock(viewer, "Align stacks")
-    wait(settle=4)
+    dock.moving.layer.affine = wrong
+    return dock
+
+
+def aligned() -> None:
+    """The overlay before and after Align, and the pair cut for super-resolution."""
+    viewer = window()
+    dock = sandstone(viewer)
+    wait()
+    viewer.reset_view()
+    wait(settle=3)
     shoot(viewer, "misaligned")
     dock.runner.run_button.click()
-    wait(lambda: not dock.runner.busy, settle=4)
+    wait(lambda: not dock.runner.busy, settle=1)
+    viewer.reset_view()
+    wait(settle=3)
     shoot(viewer, "aligned")
+    dock.undo.undo()
+    dock.moving.layer.affine = np.eye(4)  # as the authors of the scans registered them
+    panel = dock.pair_panel
+    section = next(x for x in dock.findChildren(Section) if x.isAncestorOf(panel))
+    section.open()
+    panel.runner.run_button.click()
+    wait(lambda: not panel.runner.busy, settle=2)
+    shoot(viewer, "pair")
+    section.heading.click()  # how it was left is remembered
+    viewer.close()
+
+
+def landmarks() -> None:
+    """Five landmarks in both scans, one of them placed 14 µm off; what is left after the fit."""
+    viewer = window()
+    dock = sandstone(viewer)
+    high, low = dock.fixed.layer, dock.moving.layer
+    dock.tools.section.open()
+    wait()
+    random = np.random.default_rng(3)
+    places = ((30, 60, 130), (60, 200, 300), (90, 90, 420), (120, 220, 600), (150, 50, 720))
+    marks = dock.tools.landmarks
+    for number, place in enumerate(places):
+        true = high.world_to_data(np.array(place))
+        there = np.array(low.affine.affine_matrix @ [*place, 1])[:3]
+        click = random.normal(0, 1.5, 3)
+        click[[0, 2]] += 10 * (number == 3)
+        marks.add_pair()
+        marks.take_click(high.data_to_world(true))
+        marks.take_click(there + click)
+    dock.tools.pairs.fit_button.click()
+    dock.tools.pairs.table.selectRow(3)
+    viewer.dims.ndisplay = 3  # all of them are seen at once
+    wait()
+    viewer.reset_view()
+    wait(settle=3)
+    shoot(viewer, "landmarks")
+    viewer.close()
+
+
+def states_aligned() -> None:
+    """A synthetic series whose later states were turned and shifted, after Align states."""
+    viewer = window()
+    viewer.open_sample("napari-battery", "cycled_electrode")
+    scans = [layer for layer in viewer.layers if layer.name.endswith("scan (synthetic)")]
+    for layer in list(viewer.layers):
+        if layer not in scans:
+            viewer.layers.remove(layer)
+    for number, layer in enumerate(scans):
+        turn = np.deg2rad(1.5 * number)
+        wrong = np.eye(4)
+        wrong[1:3, 1:3] = [[np.cos(turn), -np.sin(turn)], [np.sin(turn), np.cos(turn)]]
+        wrong[:3, 3] = np.array((0.3, 1.0, -1.5)) * number
+        layer.affine = wrong
+    viewer.layers.selection.active = scans[0]
+    dock = open_dock(viewer, "Align states")
+    wait()
+    dock.runner.run_button.click()
+    wait(lambda: not dock.runner.busy, settle=1)
+    dock.table.setCurrentItem(dock.table.topLevelItem(2))
+    wait()
+    viewer.reset_view()
+    wait(settle=3)
+    shoot(viewer, "states")
     viewer.close()
 
 
@@ -190,6 +258,8 @@ if __name__ == "__main__":
     forget_settings(tempfile.mkdtemp())
     prepare()
     aligned()
+    landmarks()
+    states_aligned()
     filtered()
     phases()
     label()
