@@ -74,3 +74,19 @@ def test_pairs_without_landmarks_are_not_kept_and_missing_images_are_said(
     assert "is missing" in restore_landmarks(viewer, [None, viewer.layers[1]], [entry])[0]
     unknown = viewer.add_image(DATA)
     assert "voxel size" in restore_landmarks(viewer, [viewer.layers[0], unknown], [entry])[0]
+
+
+def test_layers_without_a_landmark_go_once_the_part_is_closed(
+    viewer: ViewerModel, qtbot: QtBot
+) -> None:
+    dock = dock_with_landmarks(viewer, qtbot)
+    assert len(marks_in(viewer)) == 2
+    dock.tools.section.heading.click()
+    assert not marks_in(viewer)
+    dock.tools.section.heading.click()
+    dock.tools.landmarks.add_pair()
+    assert dock.tools.landmarks.take_click((4, 5, 6))
+    dock.tools.section.heading.click()
+    assert list(marks_in(viewer)) == ["Landmarks fixed: f"]
+    dock.tools.section.heading.click()
+    assert dock.tools.landmarks.half == [1]

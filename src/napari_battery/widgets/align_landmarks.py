@@ -19,6 +19,7 @@ from napari_battery.widgets.align_view import AlignView
 from napari_battery.widgets.align_world import PairWorld, pair_world, shown_plane
 from napari_battery.widgets.edit_keys import BoundKeys
 from napari_battery.widgets.listening import listen
+from napari_battery.widgets.removal import Removal
 from napari_battery.widgets.session import Session
 
 __all__ = ["Landmarks"]
@@ -54,6 +55,7 @@ class Landmarks(QObject):
     def __init__(self, parent: QWidget, viewer: ViewerModel, view: AlignView) -> None:
         super().__init__(parent)
         self._viewer, self._view = viewer, view
+        self._removal = Removal(viewer)
         self._fixed: Any = None
         self._moving: Any = None
         self._matrix = np.eye(4)
@@ -162,13 +164,15 @@ class Landmarks(QObject):
         self.changed.emit()
 
     def stop(self) -> None:
-        """Follow the pair no more; the layers stay."""
+        """Follow the pair no more; the layers stay, but those without a landmark."""
         self.cancel()
+        empty = [marks.layer for marks in self._open if not len(marks.layer.data)]
         _unfollow(self._followed)
         _close(self._open)
         self._marks, self._places = {}, {"fixed": {}, "moving": {}}
         self._fixed = self._moving = None
         self._wrong = set()
+        self._removal.remove(*empty)
 
     def set_matrix(self, matrix: Matrix) -> None:
         """Show the moving landmarks where a transform puts them."""
