@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
-from typing import Any, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar
 from weakref import WeakKeyDictionary, ref
 
 import pandas as pd
@@ -19,6 +19,9 @@ from psygnal import Signal
 from napari_battery.radial import RadialResult, core_table
 from napari_battery.widgets.edit_history import EditHistory
 from napari_battery.widgets.gl_guard import guard
+
+if TYPE_CHECKING:
+    from napari_battery.widgets.superres_shelf import Shelved
 
 __all__ = ["EDITED", "Analysis", "Session"]
 
@@ -84,6 +87,8 @@ class Session:
     """The view should go to this label."""
     editing_changed = Signal()
     """Another labels layer is being corrected (or none)."""
+    models_changed = Signal()
+    """A super-resolution model was written, or opened from a file."""
 
     _of_viewer: ClassVar[WeakKeyDictionary[Any, Session]] = WeakKeyDictionary()
 
@@ -98,6 +103,8 @@ class Session:
         """Gets the mouse events of clicks in the canvas while they do not pick particles."""
         self.keep_up: Callable[[Analysis], bool] = lambda _: False
         """Whether somebody brings this analysis, whose labels changed, up to date."""
+        self.opened_models: list[Shelved] = []
+        """Super-resolution models that were opened from files; see `superres_shelf`."""
         self._histories: WeakKeyDictionary[Labels, EditHistory] = WeakKeyDictionary()
         viewer.layers.events.removed.connect(self._layer_removed)
         if getattr(viewer, "window", None) is not None:
