@@ -16,6 +16,7 @@ TABLES = {
     "matches": tables.MATCHES,
     "super-resolution quality": tables.SUPERRES_QUALITY,
     "super-resolution quality by region": tables.SUPERRES_REGIONS,
+    "training": tables.TRAINING,
 }
 
 

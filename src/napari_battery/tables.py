@@ -27,6 +27,7 @@ __all__ = [
     "SHELLS",
     "SUPERRES_QUALITY",
     "SUPERRES_REGIONS",
+    "TRAINING",
     "Column",
     "column_title",
     "label_column",
@@ -267,6 +268,26 @@ COLUMNS: dict[str, Column] = {
     "crack_false": Column(
         "False cracks", "", "Share of the prediction's crack voxels with no labelled crack near"
     ),
+    "epoch": Column("Round", "", "Number of the round, from 1"),
+    "steps": Column("Steps", "", "Steps of the optimiser so far"),
+    "seconds": Column("Time", "s", "Spent in training and validation so far"),
+    "lr": Column("Learning rate", "", "At the end of the round"),
+    "train_mse": Column("MSE, training", "", "Mean squared error over the round's patches"),
+    "train_mae": Column("MAE, training", "", "Mean absolute error over the round's patches"),
+    "train_psnr": Column("PSNR, training", "dB", "Of the mean squared error, for a range of 1"),
+    "train_ssim": Column("SSIM, training", "", "Mean over the round's patches, for a range of 1"),
+    "validation_mse": Column(
+        "MSE, validation", "", "Mean squared error over the validation's patches"
+    ),
+    "validation_mae": Column(
+        "MAE, validation", "", "Mean absolute error over the validation's patches"
+    ),
+    "validation_psnr": Column(
+        "PSNR, validation", "dB", "Of the mean squared error, for a range of 1"
+    ),
+    "validation_ssim": Column(
+        "SSIM, validation", "", "Mean over the validation's patches, for a range of 1"
+    ),
 }
 
 PARTICLES_3D = (
@@ -320,6 +341,12 @@ SUPERRES_REGIONS = (
     "ssim", "psnr_db", "mse", "mae", "crack_recall", "crack_false",
 )  # fmt: skip
 """Boxes are in voxels of the high scan; the crack columns only where cracks are labelled."""
+TRAINING = (
+    "epoch", "steps", "seconds", "lr",
+    "train_mse", "train_mae", "train_psnr", "train_ssim",
+    "validation_mse", "validation_mae", "validation_psnr", "validation_ssim",
+)  # fmt: skip
+"""One row per round of a training; of normalised grey levels, whose range is taken as 1."""
 
 _FORMULA = ("=", "+", "-", "@", "\t", "\r")
 
