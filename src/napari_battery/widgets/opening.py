@@ -16,6 +16,7 @@ _STEPS = (
     "Prepare stack",
     "Align stacks",
     "Align states",
+    "Judge super-resolution",
     "Filter image",
     "Segment phases",
     "Label particles",
