@@ -252,3 +252,40 @@ def test_a_box_has_an_outline(viewer: ViewerModel, dock: QWidget) -> None:
     corners = np.vstack([ends[:, 0], ends.sum(axis=1)])
     assert corners.min(axis=0).tolist() == [3.5, 9.5]
     assert corners.max(axis=0).tolist() == [11.5, 19.5]
+
+
+@pytest.mark.parametrize("order", ORDERS)
+@pytest.mark.parametrize("place", STRAIGHT)
+def test_a_patch_of_finer_voxels_lies_on_the_same_spot(
+    viewer: ViewerModel, dock: QWidget, place: Any, order: Any
+) -> None:
+    layer = viewer.add_image(DATA, **place)
+    viewer.dims.order = order
+    coarse = patch_of(viewer, layer)
+    step = [1 / 3.0] * 3
+    step[order[0]] = 1.0  # as thick as a slice: the slider keeps its steps
+    fine = coarse.data
+    for axis in order[1:]:
+        fine = np.repeat(fine, 3, axis=axis)
+    start = tuple(at - (1 - s) / 2 for at, s in zip(coarse.start, step, strict=True))
+    steps = viewer.dims.range[order[0]].step
+    swipe = Swipe(dock, viewer)
+    swipe.show(layer, Patch(fine, start, tuple(step)))
+    swipe.set_fraction(0.25)
+    swipe._draw()
+    assert viewer.dims.range[order[0]].step == steps
+    back = np.array([layer.world_to_data(p) for p in voxels(swipe.layer)])
+    index = np.rint(back).astype(int)
+    np.testing.assert_array_equal(swipe.layer.data.ravel(), -DATA[tuple(index.T)])
+    down, across = order[1], order[2]
+    line = line_at(swipe.line)
+    inside = (voxels(swipe.layer)[:, across] - line[0, across]) > 0
+    assert inside.all()
+    np.testing.assert_allclose(  # from face to face of the image
+        sorted(line[:, down]),
+        sorted(layer.data_to_world([e] * 3)[down] for e in (-0.5, SHAPE[down] - 0.5)),
+    )
+    assert swipe.layer.data.shape[across] == pytest.approx(0.75 * 3 * SHAPE[across], abs=1)
+    to = layer.data_to_world(np.array(SHAPE) / 2 - 0.5)
+    drag(viewer, line.mean(axis=0), to)
+    assert swipe.fraction == pytest.approx(0.5, abs=1e-6)

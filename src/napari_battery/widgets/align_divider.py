@@ -47,7 +47,7 @@ class Divider(Swipe):
         left = where < at if sign > 0 else where > at
         return left[None] if across == max(plane) else left[:, None]
 
-    def _draw_patch(self, data: NDArray[Any], start: tuple[int, ...], opacity: float) -> None:
+    def _draw_patch(self, data: NDArray[Any], start: tuple[float, ...], opacity: float) -> None:
         """The picture has the other image already."""
 
     def _draw_line(self, at: float) -> None:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
 from typing import Any
 from weakref import ref
 
@@ -18,6 +17,7 @@ from napari_battery.widgets.listening import listen
 from napari_battery.widgets.removal import Removal
 from napari_battery.widgets.slices import camera_of, displayed_axes
 from napari_battery.widgets.swipe_geometry import (
+    Patch,
     divider_lines,
     placement,
     screen_axes,
@@ -39,22 +39,6 @@ _LOOKING = ("pan_zoom", "transform")
 _APPEARANCE = ("contrast_limits", "colormap", "gamma", "interpolation2d")
 
 
-@dataclass(frozen=True, eq=False)
-class Patch:
-    """Other grey levels for a flat part of a layer.
-
-    Parameters
-    ----------
-    data : array
-        As many axes as the layer; one voxel thick across the shown plane.
-    start : tuple of int
-        Its first voxel in the layer.
-    """
-
-    data: NDArray[Any]
-    start: tuple[int, ...]
-
-
 class Swipe(QObject):
     """Shows a patch over its image on the right of a divider; on the left is the image.
 
@@ -69,6 +53,8 @@ class Swipe(QObject):
         With which both layers go away.
     viewer : ViewerModel
         Where to show it.
+    name : str
+        Name of the patch's layer.
     """
 
     moved = Signal(float)
@@ -76,9 +62,9 @@ class Swipe(QObject):
     removed = Signal()
     """The person deleted one of the layers."""
 
-    def __init__(self, parent: QWidget, viewer: ViewerModel) -> None:
+    def __init__(self, parent: QWidget, viewer: ViewerModel, name: str = PREVIEW) -> None:
         super().__init__(parent)
-        self._viewer = viewer
+        self._viewer, self._name = viewer, name
         self.fraction = 0.5
         self.layer: Any = None
         self.line: Any = None
@@ -148,25 +134,26 @@ class Swipe(QObject):
             kept = slice(0, 1)
         window = [slice(None)] * patch.data.ndim
         window[across] = kept
-        start = list(patch.start)
-        start[across] += kept.start
+        start, step = list(patch.start), patch.steps[across]
+        start[across] += kept.start * step
         self._draw_patch(patch.data[tuple(window)], tuple(start), 0.0 if empty else 1.0)
-        self._draw_line(patch.start[across] + at - 0.5)
+        self._draw_line(patch.faces[across][0] + at * step)
 
     def _divider_voxels(self, n: int, sign: int) -> int:
         """Voxels of the patch before the divider, counted along the layer's axis."""
         at = round(self.fraction * n)
         return at if sign > 0 else n - at
 
-    def _draw_patch(self, data: NDArray[Any], start: tuple[int, ...], opacity: float) -> None:
-        source = self._source
-        place = placement(source, start)
+    def _draw_patch(self, data: NDArray[Any], start: tuple[float, ...], opacity: float) -> None:
+        source, patch = self._source, self._patch
+        assert patch is not None
+        place = placement(source, start, patch.step)
         if not _fits(self.layer, place) or self.layer.data.dtype != data.dtype:
             self._remove(self.layer)
             self.layer = self._add(
                 self._viewer.add_image,
                 data,
-                name=PREVIEW,
+                name=self._name,
                 contrast_limits=self._limits or source.contrast_limits,
                 colormap=source.colormap,
                 gamma=source.gamma,
@@ -186,7 +173,7 @@ class Swipe(QObject):
     def _draw_line(self, at: float) -> None:
         source, patch = self._source, self._patch
         assert patch is not None
-        lines, px = divider_lines(self._viewer, source, patch.start, patch.data.shape, at)
+        lines, px = divider_lines(self._viewer, source, patch.faces, at)
         place = placement(source, (0,) * source.ndim)
         if not _fits(self.line, place):
             self._remove(self.line)
@@ -250,12 +237,13 @@ class Swipe(QObject):
         if len(plane) != 2:
             return
         across, _, sign = screen_axes(self._viewer, source, plane)
-        n, first = patch.data.shape[across], patch.start[across]
+        first, last = (face + 0.5 for face in patch.faces[across])
+        width = last - first
         low, high = visible_range(source, across)
-        low, high = max(low - first, 0), min(high - first, n)
-        at = self.fraction * n if sign > 0 else (1 - self.fraction) * n
+        low, high = max(low - first, 0), min(high - first, width)
+        at = self.fraction * width if sign > 0 else (1 - self.fraction) * width
         if 0 < self.fraction < 1 and low < high and not low <= at <= high:
-            middle = (low + high) / 2 / n
+            middle = (low + high) / 2 / width
             self.set_fraction(middle if sign > 0 else 1 - middle)
         self._draw()
 
@@ -308,7 +296,7 @@ class Swipe(QObject):
         parent.destroyed.connect(stop)
 
     def _place_of(self, position: Any) -> tuple[float, float, int] | None:
-        """Where a world position is across the patch: voxels from its start, px per voxel, sign."""
+        """Where a world position is across the patch: its voxels from its face, px each, sign."""
         source, patch = self._source, self._patch
         if source is None or patch is None or self.line is None or not self.line.visible:
             return None
@@ -317,8 +305,9 @@ class Swipe(QObject):
             return None
         across, _, sign = screen_axes(self._viewer, source, plane)
         index = float(np.asarray(source.world_to_data(position))[across])
-        px = step_px(self._viewer, source, across)
-        return index + 0.5 - patch.start[across], px, sign
+        step = patch.steps[across]
+        px = step_px(self._viewer, source, across) * step
+        return (index - patch.faces[across][0]) / step, px, sign
 
     def _grabs(self, position: Any) -> bool:
         """Whether the mouse is on the line, in a mode in which it does not draw."""
@@ -331,8 +320,8 @@ class Swipe(QObject):
         plane = displayed_axes(self._viewer, self._source)
         across, along, _ = screen_axes(self._viewer, self._source, plane)
         where = float(np.asarray(self._source.world_to_data(position))[along])
-        first = self._patch.start[along]
-        if not first - 0.5 <= where <= first + self._patch.data.shape[along] - 0.5:
+        low, high = self._patch.faces[along]
+        if not low <= where <= high:
             return False
         index, px, sign = place
         n = self._patch.data.shape[across]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -10,17 +11,50 @@ from numpy.typing import NDArray
 
 from napari_battery.widgets.slices import camera_of, displayed_axes, hidden_axis
 
-__all__ = ["divider_lines", "placement", "screen_axes", "step_px", "visible_range"]
+__all__ = ["Patch", "divider_lines", "placement", "screen_axes", "step_px", "visible_range"]
 
 _MARK_PX = (5.0, 6.0, 6.0)
 """Distance from the line, length and half height of the two arrow heads."""
 
 
-def placement(layer: Any, start: tuple[float, ...]) -> dict[str, Any]:
-    """Arguments that put another layer on this one's grid, its first voxel at `start`."""
+@dataclass(frozen=True, eq=False)
+class Patch:
+    """Other grey levels for a flat part of a layer.
+
+    Parameters
+    ----------
+    data : array
+        As many axes as the layer; one voxel thick across the shown plane.
+    start : tuple of float
+        Where the centre of its first voxel is, in voxels of the layer.
+    step : tuple of float, optional
+        Size of its voxels, in voxels of the layer; as large as those otherwise.
+    """
+
+    data: NDArray[Any]
+    start: tuple[float, ...]
+    step: tuple[float, ...] = ()
+
+    @property
+    def steps(self) -> tuple[float, ...]:
+        """`step` of every axis."""
+        return self.step or (1.0,) * self.data.ndim
+
+    @property
+    def faces(self) -> tuple[tuple[float, float], ...]:
+        """Where it begins and ends along each axis, in voxels of the layer."""
+        places = zip(self.start, self.steps, self.data.shape, strict=True)
+        return tuple((at - step / 2, at + (n - 0.5) * step) for at, step, n in places)
+
+
+def placement(layer: Any, start: tuple[float, ...], step: tuple[float, ...] = ()) -> dict[str, Any]:
+    """Arguments that put another layer on this one's grid, the first voxel's centre at `start`.
+
+    Its voxels are `step` times as large along each axis; of the same size where none is given.
+    """
     linear = Affine(scale=layer.scale, rotate=layer.rotate, shear=layer.shear).linear_matrix
     return {
-        "scale": layer.scale,
+        "scale": np.asarray(layer.scale) * (step or 1.0),
         "rotate": layer.rotate,
         "shear": layer.shear,
         "translate": np.asarray(layer.translate) + linear @ np.asarray(start, dtype=np.float64),
@@ -81,7 +115,7 @@ def visible_range(layer: Any, axis: int) -> tuple[float, float]:
 
 
 def divider_lines(
-    viewer: Any, layer: Any, start: tuple[int, ...], shape: tuple[int, ...], at: float
+    viewer: Any, layer: Any, faces: tuple[tuple[float, float], ...], at: float
 ) -> tuple[NDArray[np.float64], float]:
     """Line from one side of a patch to the other, with a mark ‹ › where to take hold of it.
 
@@ -91,8 +125,8 @@ def divider_lines(
         In a 2-D view.
     layer : Layer
         In whose voxels everything is counted.
-    start, shape : tuple of int
-        First voxel and extent of the patch.
+    faces : tuple of (float, float)
+        Where the patch begins and ends along each axis.
     at : float
         Where the line crosses the axis that runs across the screen.
 
@@ -107,7 +141,7 @@ def divider_lines(
     plane = displayed_axes(viewer, layer)
     across, along, _ = screen_axes(viewer, layer, plane)
     px_across, px_along = step_px(viewer, layer, across), step_px(viewer, layer, along)
-    low, high = start[along] - 0.5, start[along] + shape[along] - 0.5
+    low, high = faces[along]
     seen = visible_range(layer, along)
     middle = (max(low, seen[0]) + min(high, seen[1])) / 2
     away, length, half = _MARK_PX
@@ -119,24 +153,23 @@ def divider_lines(
         lines[i, 0, across] += side * (away + length)
         lines[i, 1, across], lines[i, 1, along] = -side * length, end * half
     data = layer.data[0] if layer.multiscale else layer.data
-    if any(shape[axis] < data.shape[axis] for axis in plane):
-        lines = np.concatenate([lines, _outline(start, shape, (across, along))])
+    # half a voxel: finer ones seldom end just with the image
+    if any(np.diff(faces[axis])[0] < data.shape[axis] - 0.5 for axis in plane):
+        lines = np.concatenate([lines, _outline(faces, (across, along))])
     hidden = hidden_axis(viewer, layer)
     if hidden is not None:
         lines[:, 0, hidden] = np.asarray(layer.world_to_data(viewer.dims.point))[hidden]
     return lines, 1.0 / px_across
 
 
-def _outline(
-    start: tuple[int, ...], shape: tuple[int, ...], plane: tuple[int, int]
-) -> NDArray[np.float64]:
+def _outline(faces: tuple[tuple[float, float], ...], plane: tuple[int, int]) -> NDArray[np.float64]:
     """Return the four sides of a patch."""
-    sides = np.zeros((4, 2, len(start)))
+    sides = np.zeros((4, 2, len(faces)))
     for i, axis in enumerate(plane):
-        other = plane[1 - i]
-        sides[2 * i : 2 * i + 2, 0, axis] = start[axis] - 0.5
-        sides[2 * i : 2 * i + 2, 1, axis] = shape[axis]
-        sides[2 * i : 2 * i + 2, 0, other] = start[other] - 0.5 + np.array([0, shape[other]])
+        low, high = faces[axis]
+        sides[2 * i : 2 * i + 2, 0, axis] = low
+        sides[2 * i : 2 * i + 2, 1, axis] = high - low
+        sides[2 * i : 2 * i + 2, 0, plane[1 - i]] = faces[plane[1 - i]]
     return sides
 
 
