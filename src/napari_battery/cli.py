@@ -16,12 +16,14 @@ from napari_battery.commands import (
     info,
     label,
     map,
+    models,
     pair,
     phases,
     propagate,
     radial,
     register,
     super_resolve,
+    train,
 )
 from napari_battery.errors import InputError
 from napari_battery.progress import Cancelled
@@ -36,6 +38,8 @@ _STEPS = (
     super_resolve,
     evaluate,
     pair,
+    train,
+    models,
     phases,
     label,
     propagate,

@@ -8,7 +8,7 @@ import time
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import pandas as pd
 import torch
@@ -21,6 +21,7 @@ from napari_battery.superres.model_files import Model
 from napari_battery.superres.networks import make_network
 from napari_battery.superres.networks.interface import Network
 from napari_battery.superres.patches import Patches, fixed_patches
+from napari_battery.superres.split import SplitSettings, split
 from napari_battery.superres.train_loop import Loop, Snapshot, Watch, history_table
 from napari_battery.superres.train_settings import TrainSettings, filled
 from napari_battery.superres.train_state import (
@@ -32,7 +33,7 @@ from napari_battery.superres.train_state import (
 from napari_battery.superres.training_card import training_card
 from napari_battery.superres.training_image import TrainingImage
 
-__all__ = ["Snapshot", "TrainSettings", "Trained", "new_network", "train"]
+__all__ = ["Snapshot", "TrainSettings", "Trained", "new_network", "split_for", "train"]
 
 _WARM_STEPS, _TIMED_STEPS = 2, 5
 _FOR_CHECKS = 0.2
@@ -164,6 +165,29 @@ def train(
             else "Cancelled before the first round was over; the weights have hardly learnt."
         )
     return Trained(Model(network, card), history, stopped, state.best_epoch, resolved, notes)
+
+
+def split_for(
+    images: Sequence[TrainingImage],
+    settings: TrainSettings,
+    start: Model | None = None,
+    by: Literal["region", "group"] = "region",
+) -> tuple[list[TrainingImage], list[TrainingImage]]:
+    """Divide images into training and validation as the network's reach needs it.
+
+    See `superres.split.split` for what is raised.
+    """
+    network = new_network(settings, start)
+    return split(
+        images,
+        SplitSettings(
+            by=by,
+            patch=filled(settings).patch,
+            slices=network.slices,
+            halo=network.halo,
+            seed=settings.seed,
+        ),
+    )
 
 
 def new_network(settings: TrainSettings, start: Model | None = None) -> Network:
