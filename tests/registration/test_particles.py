@@ -2,15 +2,20 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pandas as pd
 import pytest
 
 from napari_battery.errors import InputError
 from napari_battery.io.lazy import LazyArray
-from napari_battery.progress import CallbackProgress, Cancelled
+from napari_battery.progress import SILENT, CallbackProgress, Cancelled
 from napari_battery.registration.particle_shifts import displacement_vectors, shift_outliers
 from napari_battery.registration.particles import ParticleShiftSettings, register_particles
+from napari_battery.synthetic import ElectrodeSettings
+from napari_battery.synthetic.particles import pristine_particles
+from napari_battery.synthetic.scan import scan
 from napari_battery.tables import COLUMNS, PARTICLE_SHIFTS
 from napari_battery.volume import Volume
 
@@ -240,3 +245,46 @@ def test_it_stops_when_asked(scene):
     progress = CallbackProgress(lambda n, total, what: done.append(n), lambda: len(done) > 6)
     with pytest.raises(Cancelled):
         register_particles(labels, fixed, fixed, progress=progress)
+
+
+def packed(seed: int, noise: float) -> tuple[Volume, Volume, Volume, np.ndarray]:
+    """Touching rough particles that drift by 0.3 voxel each; labels, both scans, true shifts."""
+    made = ElectrodeSettings(size_z=112, size_y=112, size_x=112, seed=seed, noise=noise)
+    rng = np.random.default_rng(seed)
+    before = pristine_particles(made, (112,) * 3, rng, SILENT)
+    true = 0.3 * rng.standard_normal(before.centres.shape) + np.array([0.5, -1, 0.2])
+    after = replace(before, centres=before.centres + true)
+    fixed, labels, *_ = scan(made, before, (112,) * 3, 0, SILENT)
+    moving, *_ = scan(made, after, (112,) * 3, 1, SILENT)
+    return volume(labels, "labels"), volume(fixed), volume(moving), true
+
+
+def whole_errors(
+    data: tuple[Volume, Volume, Volume, np.ndarray],
+) -> tuple[np.ndarray, np.ndarray]:
+    """Errors of whole particles in voxels, and over their stated standard deviation."""
+    labels, fixed, moving, true = data
+    table = register_particles(labels, fixed, moving)
+    table = table[~table["touches_border"]]
+    error = shifts(table) / SIZE - true[table["label"].to_numpy() - 1]
+    return error, error / (shifts(table, "shift_sd") / SIZE)
+
+
+def test_errors_of_packed_particles_are_small_and_stated_honestly():
+    errors, scores = zip(*(whole_errors(packed(seed, 14)) for seed in (31, 32, 33)), strict=True)
+    # the issue's aim, at the synthetic electrode's own noise
+    assert np.median(np.linalg.norm(np.concatenate(errors), axis=1)) <= 0.05
+    z = np.concatenate(scores).ravel()
+    # about 100 numbers: their median deviation is known to a tenth
+    assert 0.8 <= 1.4826 * np.median(np.abs(z)) <= 1.25
+
+
+def test_neighbours_that_drift_otherwise_pull_little(monkeypatch):
+    data = packed(31, 0.5)
+    freed = np.linalg.norm(whole_errors(data)[0], axis=1)
+    module = "napari_battery.registration.particles.free_of_neighbours"
+    monkeypatch.setattr(module, lambda *_: None)
+    pulled = np.linalg.norm(whole_errors(data)[0], axis=1)
+    # what linear theory takes away; there is hardly any noise
+    assert np.median(freed) < 0.75 * np.median(pulled)
+    assert np.quantile(freed, 0.9) < 0.75 * np.quantile(pulled, 0.9)

@@ -14,16 +14,19 @@ from napari_battery.registration._kernels_particle_sampling import sample
 __all__ = ["response_to", "scatter"]
 
 _CLUSTER = 6
-"""Voxels whose noise is taken to belong together; smoothed noise reaches over four."""
+"""Voxels whose noise is taken to belong together; smoothed noise reaches over three."""
+_JOINED = 1.0
+"""Voxels over which smoothed noise is correlated: the mean distance, along an axis, by its
+autocorrelation. White noise: 0.75; where reconstruction has joined neighbours by a quarter: 1.03.
+The sandwich counts correlation within clusters; this makes up for that across their faces."""
 
 
 @numba.njit(cache=True, nogil=True, error_model="numpy")
 def scatter(places: Any, columns: Any, weight: Any, grey: Any, fit: Any, shape: Any) -> Any:
     """Sum over clusters of voxels of the square of what each adds to the normal equations.
 
-    Noise is correlated after smoothing, so voxels count by the cluster (White's sandwich,
-    Econometrica 48, 1980, with clusters). Smoothing by σ = 1 correlates white noise over
-    1.13 voxels on average; what that joins across clusters' faces is made up for.
+    Noise is correlated, so voxels count by the cluster (White's sandwich, Econometrica 48,
+    1980, with clusters).
     """
     k = columns.shape[1]
     ny, nx = shape[1] // _CLUSTER + 1, shape[2] // _CLUSTER + 1
@@ -41,7 +44,7 @@ def scatter(places: Any, columns: Any, weight: Any, grey: Any, fit: Any, shape: 
             sums[c, p] += left * columns[i, p]
     n = filled.sum()
     axes = 2 if shape[0] == 1 else 3
-    across = (1 - 1.13 / _CLUSTER) ** axes
+    across = (1 - _JOINED / _CLUSTER) ** axes
     return np.dot(sums.T, sums) * n / max(n - 1, 1) / across
 
 

@@ -18,14 +18,16 @@ from napari_battery.registration._kernels_particle_fit import (
     settle,
     weigh,
 )
+from napari_battery.registration._kernels_particle_neighbours import neighbours_pull
 from napari_battery.registration._kernels_particle_points import mask_points, smooth
 from napari_battery.registration._kernels_particle_sampling import best_start
 
 __all__ = ["N_FOUND", "register_box"]
 
-N_FOUND = 15
+N_FOUND = 16
 """Numbers per particle: how it ended, shift (3), its standard deviation's square as the upper
-triangle of a matrix (6), correlation, share of the mask with data, gain, iterations, points."""
+triangle of a matrix (6), correlation, share of the mask with data, gain, iterations, points,
+growth of lengths."""
 
 _REWEIGHTED = 2
 
@@ -40,9 +42,13 @@ def register_box(
     spacing: Any,
     centre: Any,
     turns: bool,
+    labels: Any,
+    own: int,
     found: Any,
     turned: Any,
-) -> None:
+    numbers: Any,
+    pulls: Any,
+) -> int:
     """Find where a particle of the fixed image went in the moving one.
 
     Parameters
@@ -61,10 +67,21 @@ def register_box(
         What turns are about, an index in the fixed box.
     turns : bool
         Whether to find a turn, too.
+    labels : (z, y, x) int64 array
+        All particles in the fixed box.
+    own : int
+        This one's label.
     found : (N_FOUND,) float64
         Receives what `N_FOUND` lists, shift in units of the shortest edge.
     turned : (9,) float64
         Receives the rotation vector (radians; z, y, x) and its covariance's upper triangle.
+    numbers, pulls
+        Receive the neighbours and their pull at the shift, see `neighbours_pull`.
+
+    Returns
+    -------
+    int
+        Number of neighbours.
     """
     found[:] = np.nan
     turned[:] = np.nan
@@ -74,11 +91,11 @@ def register_box(
     k = columns.shape[1]
     if len(places) < 8 * k or 2 * len(places) < n_mask:
         found[0] = NO_DATA
-        return
+        return 0
     soft = smooth(moving)
     if _is_constant(soft):
         found[0] = FLAT
-        return
+        return 0
     shift, turn, fit = np.zeros(3), np.eye(3), np.zeros(k)
     best_start(soft, start, places, columns, search, shift)
     grey = np.empty(len(places), np.float32)
@@ -94,7 +111,7 @@ def register_box(
         found[0] = ended
         found[13] += iterations + 1
         if ended != DONE:
-            return
+            return 0
         if again < _REWEIGHTED:
             weigh(columns, grey, fit, weight, slope)
     response = response_to(
@@ -103,13 +120,21 @@ def register_box(
     inverse = np.empty((k, k))
     if not inverse_of(response, inverse):
         found[0] = UNSETTLED
-        return
+        return 0
     meat = scatter(places, columns, weight, grey, fit, fixed.shape)
     variance = np.dot(np.dot(inverse, meat), inverse.T) / fit[0] ** 2
     _report(variance, columns, grey, fit, n_mask, fixed.shape[0] == 1, found, turned)
     found[1:4] = shift * spacing
     if turns:
         turned[:3] = _turn_vector(turn)
+    found[15] = -fit[k - 1] / fit[0]
+    axes = 2 if fixed.shape[0] == 1 else 3
+    influence = np.zeros((3, k))
+    influence[3 - axes :] = inverse[2 : 2 + axes]
+    n: int = neighbours_pull(
+        labels, own, places, columns, slope, influence, spacing, numbers, pulls
+    )
+    return n
 
 
 @numba.njit(cache=True, nogil=True, error_model="numpy")

@@ -19,8 +19,9 @@ from napari_battery.volume import Volume
 __all__ = ["Crops", "Group", "crops_of", "followed", "groups"]
 
 _HELD_BYTES = 1 << 29
+_MOST_NEIGHBOURS = 64
 _EDGE = 3
-"""Voxels beside the mask that smoothing and the gradient take up."""
+"""Voxels beside the mask: two for smoothing and the gradient, one more of the neighbours."""
 
 
 @dataclass(frozen=True)
@@ -193,8 +194,16 @@ def followed(
     row: int,
     found: NDArray[np.float64],
     turned: NDArray[np.float64],
-) -> None:
-    """Register one particle of a group; `found` and `turned` as `register_box` fills them."""
+) -> tuple[NDArray[np.int64], NDArray[np.float64]]:
+    """Register one particle of a group; `found` and `turned` as `register_box` fills them.
+
+    Returns
+    -------
+    numbers : (m,) int64
+        Labels of the neighbours that touch its box.
+    pulls : (m, 3, 3) float64
+        How each pulls at its shift, see `neighbours_pull`.
+    """
     from napari_battery.registration._kernels_particle_fit import NO_DATA
     from napari_battery.registration._kernels_particle_labels import dilate
     from napari_battery.registration._kernels_particles import register_box
@@ -210,14 +219,16 @@ def followed(
     there = _in_moving(crops, wide)
     if (there[0] >= there[1]).any():
         found[0] = NO_DATA
-        return
+        return np.zeros(0, np.int64), np.zeros((0, 3, 3))
     moving, start = _grey(crops.moving, group.held[2], there), near[0] - there[0]
     if crops.to_moving is not None:
         moving, start = _resampled(moving, crops.to_moving, wide, there[0]), near[0] - wide[0]
-    register_box(
-        fixed, moving, mask, start, crops.search, crops.spacing,
-        boxes.centroids[row] - near[0], turns, found, turned,
+    numbers, pulls = np.empty(_MOST_NEIGHBOURS, np.int64), np.empty((_MOST_NEIGHBOURS, 3, 3))
+    n = register_box(
+        fixed, moving, mask, start, crops.search, crops.spacing, boxes.centroids[row] - near[0],
+        turns, labels.astype(np.int64), int(boxes.labels[row]), found, turned, numbers, pulls,
     )  # fmt: skip
+    return numbers[:n].copy(), pulls[:n].copy()
 
 
 def _cut(held: tuple[NDArray[Any], int], window: NDArray[np.int64]) -> NDArray[Any]:

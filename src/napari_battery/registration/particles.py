@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 from concurrent.futures import ThreadPoolExecutor
 from functools import partial
-from typing import Literal
+from typing import Any, Literal
 
 import numpy as np
 import pandas as pd
@@ -15,6 +15,7 @@ from napari_battery.lengths import in_voxels
 from napari_battery.progress import SILENT, Progress
 from napari_battery.registration.particle_boxes import particle_boxes
 from napari_battery.registration.particle_crops import crops_of, followed, groups
+from napari_battery.registration.particle_neighbours import free_of_neighbours
 from napari_battery.registration.particle_shifts import shifts_table
 from napari_battery.settings import LENGTH, Settings, length_unit, setting
 from napari_battery.volume import Volume
@@ -73,8 +74,9 @@ def register_particles(
 
     Each particle's voxels and the void around them, not those of other particles, are
     fitted to the moving image by Gauss-Newton, with a gain and an offset of the grey level
-    of their own: a particle that darkens is still found. Both images are smoothed by one
-    voxel first.
+    of their own: a particle that darkens is still found. Both images are smoothed by 0.7
+    voxel first. What neighbours that went elsewhere add to a shift is then taken off, see
+    `particle_neighbours.free_of_neighbours`.
 
     Parameters
     ----------
@@ -91,7 +93,8 @@ def register_particles(
     -------
     DataFrame
         Columns `tables.PARTICLE_SHIFTS`, one row per label: the shift in the world, its
-        standard deviation from the noise of this very fit, the correlation of the smoothed
+        standard deviation from the noise of this very fit and the neighbours' pull, the
+        correlation of the smoothed
         grey levels, and whether the shift is an outlier among its neighbours. What could not
         be followed has no shift and a note. While the voxel size is unknown, all in voxels.
 
@@ -109,18 +112,20 @@ def register_particles(
     boxes = particle_boxes(labels, progress)
     n = len(boxes.labels)
     found, turned = _empty(n), np.full((n, 9), np.nan)
+    pulled: list[Any] = [None] * n
     progress.begin(n, "Following particles")
     with ThreadPoolExecutor(_threads(), "napari-battery particle") as pool:
         for group in groups(crops, boxes):
             follow = partial(followed, crops, boxes, group, turns)
             futures = [pool.submit(follow, i, found[i], turned[i]) for i in group.rows]
             try:
-                for future in futures:
-                    future.result()
+                for i, future in zip(group.rows, futures, strict=True):
+                    pulled[i] = future.result()
                     progress.advance()
             except BaseException:
                 pool.shutdown(wait=True, cancel_futures=True)
                 raise
+    free_of_neighbours(boxes, crops.spacing, found, pulled)
     return shifts_table(
         boxes, found, turned if turns else None, fixed, settings.neighbours, settings.outlier_factor
     )
