@@ -12,7 +12,7 @@ from napari.layers import Labels
 from qtpy.QtWidgets import (
     QFileDialog,
     QFormLayout,
-    QGridLayout,
+    QHBoxLayout,
     QPushButton,
     QVBoxLayout,
     QWidget,
@@ -99,6 +99,9 @@ class JudgeDock(QWidget):
 
         self.runner.clicked.connect(self.run)
         self.runner.busy_changed.connect(self._busy_changed)
+        mend = self.form.rows["mend"]
+        mend.changed.connect(lambda: self.pair.set_mends(bool(mend.value())))
+        self.pair.set_mends(bool(mend.value()))
         self.labels.layer_changed.connect(self._labels_chosen)
         self.table.metric_changed.connect(self._draw)
         self.show_button.clicked.connect(self.show_predictions)
@@ -140,19 +143,12 @@ class JudgeDock(QWidget):
         column.addWidget(self.runner)
         lines = QVBoxLayout(self.result)
         lines.setContentsMargins(0, 0, 0, 0)
-        for part in (self.about, self.table, self.verdict, self.figures, self.notes):
+        for part in (self.about, self.table, self.verdict):
             lines.addWidget(part)
-        buttons = QGridLayout()
-        places = (
-            (self.show_button, self.hide_button),
-            (self.save_button, self.figure_button),
-        )
-        for row, both in enumerate(places):
-            for side, button in enumerate(both):
-                buttons.addWidget(button, row, side)
-        buttons.addWidget(self.copy_button, 2, 0)
-        lines.addLayout(buttons)
-        lines.addWidget(self.colours)
+        lines.addLayout(_side_by_side(self.copy_button, self.save_button))
+        lines.addLayout(_side_by_side(self.show_button, self.hide_button))
+        for part in (self.colours, self.figures, self.figure_button, self.notes):
+            lines.addWidget(part)
         column.addWidget(self.result)
         column.addStretch(1)
         fill_scrolling(self, content)
@@ -234,11 +230,12 @@ class JudgeDock(QWidget):
 
         def done(views: Any) -> None:
             PredictionViews.of(self._session).show(views)
-            end = next(view.limits[1] for view in views if view.is_difference)
+            end = views[0][1].limits[1]
             span = float(np.subtract(*judged.judgement.made["data_range_grey"][::-1]))
             self.colours.say(
-                f"Below, differences to the high scan: red darker, blue brighter, white equal; "
-                f"all from −{end:g} to {end:g} grey levels (the high scan spans {span:.4g})."
+                "Differences to the high scan: red darker, blue brighter, white equal, all from "
+                f"−{end:g} to {end:g} grey levels (the high scan spans {span:.4g}). The grid "
+                "moves together."
             )
             self.runner.say("")
 
@@ -298,6 +295,13 @@ class JudgeDock(QWidget):
     def _copy(self) -> None:
         self.table.copy()
         self.runner.say("Copied the table, all metrics, to the clipboard.")
+
+
+def _side_by_side(*buttons: QPushButton) -> QHBoxLayout:
+    row = QHBoxLayout()
+    for button in buttons:
+        row.addWidget(button, 1)
+    return row
 
 
 def _part(title: str, content: QWidget, tooltip: str, is_open: bool = False) -> Section:

@@ -56,7 +56,7 @@ class ScanPair(QWidget):
             "The finer scan of the same place, aligned to the other one: the truth here",
             is_scan,
         )
-        self.notice = Notice()
+        self.words, self.notice = Notice(), Notice()
         self.residual_voxels: float | None = None
         """Shift left between the two, in voxels of the high one; None while it is not known."""
         form = QFormLayout()
@@ -66,7 +66,9 @@ class ScanPair(QWidget):
         column = QVBoxLayout(self)
         column.setContentsMargins(0, 0, 0, 0)
         column.addLayout(form)
+        column.addWidget(self.words)
         column.addWidget(self.notice)
+        self._mends = self._is_shifted = False
         self._by_hand = False
         self._followed: list[Any] = []
         self._latest = Latest(self, self._failed)
@@ -118,6 +120,11 @@ class ScanPair(QWidget):
             volume.known_voxel_size_um()
         return volumes
 
+    def set_mends(self, mends: bool) -> None:
+        """Tell whether the shift is going to be taken out."""
+        self._mends = mends
+        self._warn()
+
     def rest(self) -> None:
         """Measure nothing more for now: the processors are needed."""
         self._timer.stop()
@@ -154,6 +161,8 @@ class ScanPair(QWidget):
     def _layer_changed(self, event: Any = None) -> None:
         self.residual_voxels = None
         self._latest.forget()
+        self._is_shifted = False
+        self.words.say("")
         self.notice.say("")
         self.changed.emit()
         self.measure_later()
@@ -175,19 +184,30 @@ class ScanPair(QWidget):
 
             return cut_to_overlap(low, high, progress)
 
-        self.notice.say("Measuring how well the two agree …")
+        self.words.say("Measuring how well the two agree …")
         self._latest.ask(work, self._show)
 
     def _show(self, pair: AlignedPair) -> None:
         self.residual_voxels = pair.residual_voxels
-        is_wrong = pair.residual_voxels > 1 or (pair.block_residual_voxels or (0,))[0] > 1
-        text = pair_in_words(pair)
-        if is_wrong:
-            text += "\nMend it below, or align the two again: a shifted pair judges wrongly."
-        self.notice.say(text, "warning" if is_wrong else "plain")
+        self._is_shifted = pair.residual_voxels > 1 or (pair.block_residual_voxels or (0,))[0] > 1
+        self.words.say(pair_in_words(pair))
+        self._warn()
         self.changed.emit()
 
+    def _warn(self) -> None:
+        if self.residual_voxels is None:
+            return
+        is_wrong = self._is_shifted and not self._mends
+        self.notice.say(
+            "A shift of more than a voxel costs every method: tick “Mend the residual shift”, or "
+            "align the two again."
+            if is_wrong
+            else "",
+            "warning",
+        )
+
     def _failed(self, error: BaseException) -> None:
+        self.words.say("")
         text = str(error) if isinstance(error, InputError) else f"{type(error).__name__}: {error}"
         self.notice.say(text, "error")
 

@@ -57,7 +57,7 @@ class QualityTable(QWidget):
         self.tree.setRootIsDecorated(False)
         self.tree.setSelectionMode(QTreeWidget.SelectionMode.NoSelection)
         self.tree.setFocusPolicy(Qt.FocusPolicy.NoFocus)
-        self.tree.setTextElideMode(Qt.TextElideMode.ElideMiddle)
+        self.tree.setWordWrap(True)  # a row has two lines anyhow
         self.tree.setVerticalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
         self.tree.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
         header = self.tree.header()
@@ -113,9 +113,7 @@ class QualityTable(QWidget):
         if self._quality is None:
             return
         metric = self.shown_metric
-        self.tree.setHeaderLabels(
-            ["Method", f"Mean ± SD\n{self._confidence:.3g} interval", "Against cubic\n+ grey match"]
-        )
+        self.tree.setHeaderLabels(["Method", "", "Against cubic\n+ grey match"])
         percent = f"{100 * self._confidence:.4g} %"
         head = self.tree.headerItem()
         if head is not None:
@@ -157,7 +155,7 @@ def _item(row: QualityRow) -> QTreeWidgetItem:
     verdict = row.verdict if row.verdict in _COLOURS else ""
     gain = f"{row.gain} {verdict}".strip()
     item = QTreeWidgetItem(
-        [row.method, f"{row.mean}\n{row.interval}".strip(), f"{gain}\n{row.gain_interval}".strip()]
+        [row.method, f"{row.mean}\n{row.interval}", f"{gain}\n{row.gain_interval}"]
     )
     for column in range(3):
         item.setToolTip(column, f"{row.method}: {row.verdict}" if row.verdict else row.method)

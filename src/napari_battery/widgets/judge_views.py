@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
+from inspect import signature
 from typing import Any
 from weakref import WeakKeyDictionary, ref
 
@@ -37,8 +38,8 @@ class View:
 
 def make_views(
     judged: Judgement, low: Volume, high: Volume, progress: Progress = SILENT
-) -> list[View]:
-    """What is shown of a judgement, row by row: predictions and truth, differences and input.
+) -> list[tuple[View, View]]:
+    """What is shown of a judgement, two by two: a picture, and what belongs beside it.
 
     Parameters
     ----------
@@ -51,9 +52,9 @@ def make_views(
 
     Returns
     -------
-    list of View
-        Cubic with its grey match, each model, and the high scan; under each its difference to
-        the high scan, all on one scale around zero, and under the high scan the low one.
+    list of (View, View)
+        Cubic with its grey match and each model, each with its difference to the high scan, all
+        on one scale around zero; then the high scan with the low one.
     """
     predictions = {k: v for k, v in judged.predictions.items() if k != CUBIC}
     first = next(iter(predictions.values()))
@@ -64,25 +65,31 @@ def make_views(
     grey = np.asarray(truth.data, np.float32)
     limits = tuple(float(v) for v in judged.made["data_range_grey"])
     progress.begin(len(predictions), "Comparing")
-    tops, bottoms = [], []
+    predicted, differences = [], []
     for method, volume in predictions.items():
         made = {"made": {**judged.made, "method": method}}
         metadata = {**volume.metadata, **made}
-        tops.append(replace(volume, name=method, metadata=metadata))
+        predicted.append(replace(volume, name=method, metadata=metadata))
         name = f"{method} − high"
         data = volume.data - grey
         difference = replace(volume, data=data, name=name, metadata={**metadata, "kind": "stage"})
-        bottoms.append(difference)
+        differences.append(difference)
         progress.advance()
-    end = _common_end([volume.data for volume in bottoms])
+    end = _common_end([volume.data for volume in differences])
     made = {"made": {**judged.made, "method": "input"}}
     shown_high = replace(truth, name="high scan", metadata={**truth.metadata, **made})
     part = _part(low, low_box)
     shown_low = replace(part, name="low scan", metadata={**part.metadata, **made})
-    return [
-        *(View(volume, (limits[0], limits[1])) for volume in (*tops, shown_high)),
-        *(View(volume, (-end, end), is_difference=True) for volume in bottoms),
+    scans = (
+        View(shown_high, (limits[0], limits[1])),
         View(shown_low, _robust(np.asarray(part.data))),
+    )
+    return [
+        *(
+            (View(one, (limits[0], limits[1])), View(two, (-end, end), is_difference=True))
+            for one, two in zip(predicted, differences, strict=True)
+        ),
+        scans,
     ]
 
 
@@ -106,8 +113,8 @@ class PredictionViews:
             _VIEWS[session] = cls(session.viewer)
         return _VIEWS[session]
 
-    def show(self, views: list[View]) -> None:
-        """Show these in two rows, and hide all other layers meanwhile."""
+    def show(self, views: list[tuple[View, View]]) -> None:
+        """Show these in two rows or columns, and hide all other layers meanwhile."""
         viewer = self._viewer()
         if viewer is None:
             return
@@ -117,23 +124,23 @@ class PredictionViews:
             weak().visible = False
         grid = _grid_of(viewer)
         self._before = {name: getattr(grid, name) for name in _KEPT_GRID if hasattr(grid, name)}
-        for view in reversed(views):  # the topmost layer comes first in the grid
+        first = views[0][0].volume
+        is_wide = _is_wide(viewer, first)
+        cells = [view for both in views for view in both]
+        if not is_wide:
+            cells = [view for side in (0, 1) for view in (both[side] for both in views)]
+        for view in reversed(cells):  # the topmost layer comes first in the grid
             look = {"colormap": _diverging()} if view.is_difference else {"colormap": "gray"}
             layer = add_volume(viewer, view.volume, contrast_limits=view.limits, **look)
             self.layers.append(layer)
             overlay = getattr(layer, "name_overlay", None)  # since napari 0.7
             if overlay is not None:
                 overlay.visible = True
-        grid.stride, grid.shape, grid.enabled = -1, (2, len(views) // 2), True
+        shape = (len(views), 2) if is_wide else (2, len(views))
+        grid.stride, grid.shape, grid.enabled = -1, shape, True
         if "spacing" in self._before:
             grid.spacing = 4
-        point = views[0].volume
-        middle = point.world_affine() @ [*((np.array(point.shape) - 1) / 2), 1.0]
-        for axis in viewer.dims.not_displayed:
-            offset = viewer.dims.ndim - point.ndim
-            if axis >= offset:
-                viewer.dims.set_point(axis, _in_view(self.layers[0], middle, axis - offset))
-        viewer.reset_view()
+        _look_at(viewer, self.layers[-1])
 
     def hide(self) -> None:
         """Take the layers away, and show again what was seen before."""
@@ -175,11 +182,25 @@ def _grid_of(viewer: Any) -> Any:
     return viewer.grid if canvas is None else canvas.grid
 
 
-def _in_view(layer: Any, middle_um: NDArray[np.float64], axis: int) -> float:
-    """A place in µm as the layer's units count it."""
-    from napari_battery.units import to_um
+def _is_wide(viewer: Any, volume: Volume) -> bool:
+    """Whether a volume is wider than high in the view as it is turned now."""
+    sizes = np.array(volume.shape) * volume.known_voxel_size_um()
+    missing = viewer.dims.ndim - volume.ndim
+    down, across = [axis - missing for axis in viewer.dims.displayed[-2:]]
+    return bool(down >= 0 and across >= 0 and sizes[across] > sizes[down])
 
-    return float(middle_um[axis]) / (to_um(1.0, str(layer.units[axis])) or 1.0)
+
+def _look_at(viewer: Any, layer: Any) -> None:
+    """Fill the view with a layer, in its middle slice."""
+    middle = layer.data_to_world((np.array(layer.data.shape) - 1) / 2)
+    missing = viewer.dims.ndim - layer.ndim
+    for axis in viewer.dims.not_displayed:
+        if axis >= missing:
+            viewer.dims.set_point(axis, float(middle[axis - missing]))
+    if "layers" in signature(viewer.reset_view).parameters:  # since napari 0.9
+        viewer.reset_view(layers=[layer])
+    else:
+        viewer.reset_view()
 
 
 def _clipped(window: Window, shape: tuple[int, ...]) -> Window:

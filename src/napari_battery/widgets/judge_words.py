@@ -33,6 +33,7 @@ METRIC_TITLES = {
     "crack_false": "Cracks invented",
 }
 
+_PLACES = {"psnr_db": 2, "ssim": 4, "mse": 5, "mae": 4, "crack_recall": 3, "crack_false": 3}
 _TOGETHER = (("psnr_db", "ssim"), ("mse", "mae"), ("crack_recall", "crack_false"))
 _SAID = ("psnr_db", "ssim")
 
@@ -67,17 +68,16 @@ def quality_rows(quality: pd.DataFrame, metric: str) -> list[QualityRow]:
     """A row per method of one metric of ``tables.SUPERRES_QUALITY``."""
     rows = []
     for row in quality[quality["metric"] == metric].to_dict("records"):
-        gain = row["difference"]
-        has_gain = math.isfinite(gain)
+        mean, has_gain = _number(row["value"], metric), math.isfinite(row["difference"])
+        if math.isfinite(row["sd"]):
+            mean += f" ± {_number(row['sd'], metric)}"
         rows.append(
             QualityRow(
                 str(row["method"]),
-                _number(row["value"]) + (f" ± {_spread(row)}" if math.isfinite(row["sd"]) else ""),
-                _interval(row["ci_low"], row["ci_high"]),
-                _signed(gain) if has_gain else "",
-                _interval(row["difference_ci_low"], row["difference_ci_high"], signed=True)
-                if has_gain
-                else "",
+                mean,
+                _interval(row["ci_low"], row["ci_high"], metric),
+                _signed(row["difference"], metric) if has_gain else "",
+                _gain_interval(row, metric),
                 _verdict(row, metric),
             )
         )
@@ -121,46 +121,43 @@ def as_text_table(quality: pd.DataFrame) -> str:
 
 def _sentence_part(row: dict[Any, Any]) -> str:
     metric = str(row["metric"])
-    title, _, unit = METRIC_TITLES[metric].partition(" (")
-    text = f"{title} {_signed(row['difference'])}{' ' + unit.rstrip(')') if unit else ''}"
-    interval = _interval(row["difference_ci_low"], row["difference_ci_high"], signed=True)
-    verdict = _verdict(row, metric)
-    return f"{text} ({interval}), {verdict}" if interval else f"{text}, too few regions to tell"
+    title, _, unit = METRIC_TITLES[metric].rstrip(")").partition(" (")
+    text = " ".join(filter(None, [title, _signed(row["difference"], metric), unit]))
+    interval = _gain_interval(row, metric)
+    if not interval:
+        return f"{text}, too few regions to tell"
+    return f"{text} ({interval}), {_verdict(row, metric)}"
 
 
 def _verdict(row: dict[Any, Any], metric: str) -> str:
     low, high = row["difference_ci_low"], row["difference_ci_high"]
     if not (math.isfinite(low) and math.isfinite(high)):
         return ""
-    if low <= 0 <= high:
+    if low <= 0 <= high or not _signed(row["difference"], metric).strip("0."):
         return "no clear difference"
     return "better" if (low > 0) == (metric in _HIGHER) else "worse"
 
 
-def _spread(row: dict[Any, Any]) -> str:
-    """The standard deviation, to the places of the mean."""
-    text = _number(row["value"])
-    places = len(text.partition(".")[2])
-    return f"{row['sd']:.{places}f}" if "e" not in text else _number(row["sd"])
-
-
-def _number(value: float) -> str:
+def _number(value: float, metric: str) -> str:
     if not math.isfinite(value):
         return "∞" if value > 0 else "–"
-    size = abs(value)
-    if size >= 10 or not size:
-        return f"{value:.2f}"
-    if size >= 1e-3:
-        return f"{value:.3f}" if size >= 0.1 else f"{value:.4f}"
-    return f"{value:.1e}"
+    return f"{value:.{_PLACES[metric]}f}"
 
 
-def _signed(value: float) -> str:
-    return ("+" if value > 0 else "") + _number(value).replace("-", "−")
+def _signed(value: float, metric: str) -> str:
+    text = _number(abs(value), metric)
+    is_nothing = not text.strip("0.")
+    return text if is_nothing else f"{'+' if value > 0 else '−'}{text}"
 
 
-def _interval(low: float, high: float, *, signed: bool = False) -> str:
+def _interval(low: float, high: float, metric: str) -> str:
     if not (math.isfinite(low) and math.isfinite(high)):
         return ""
-    show = _signed if signed else _number
-    return f"{show(low)} to {show(high)}"
+    return f"{_number(low, metric)} to {_number(high, metric)}"
+
+
+def _gain_interval(row: dict[Any, Any], metric: str) -> str:
+    low, high = row["difference_ci_low"], row["difference_ci_high"]
+    if not (math.isfinite(low) and math.isfinite(high)):
+        return ""
+    return f"{_signed(low, metric)} to {_signed(high, metric)}"
