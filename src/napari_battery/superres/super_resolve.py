@@ -29,9 +29,10 @@ from napari_battery.superres.upscale import Upscaler, grid_window, target_grid
 from napari_battery.volume import Volume
 
 if TYPE_CHECKING:
+    from napari_battery.superres.engine import Engine
     from napari_battery.superres.model_files import Model
 
-__all__ = ["note_round_trip", "super_resolve", "target_voxel_size"]
+__all__ = ["check_image", "note_round_trip", "slabs_of", "super_resolve", "target_voxel_size"]
 
 
 def super_resolve(
@@ -85,7 +86,7 @@ def super_resolve(
     from napari_battery.superres.engine import Engine
 
     settings = settings or SuperResolveSettings()
-    _check(image)
+    check_image(image)
     greys = robust_greys(image)
     size = settings.target_voxel_size or target_voxel_size(image, model.card)
     grid = target_grid(image, size)
@@ -94,12 +95,8 @@ def super_resolve(
     engine = Engine(model.network, settings.device, settings.precision)
     notes = _notes(image, grid, engine.slices)
 
-    stack, stack_grid = _with_slices(image), _with_slices(grid)
-    part = window if image.ndim == 3 else (slice(0, 1), *window)
-    data = Held(stack.data) if is_lazy(stack.data) else stack.data
-    scaler = Upscaler(stack, stack_grid, greys, data)
-    tiles = Tiles(scaler, engine, settings.tile)
-    run = Slabs(tiles, scaler, greys, image.dtype.newbyteorder("="), part)
+    run = slabs_of(image, grid, window, greys, engine, settings.tile)
+    tiles = run.tiles
 
     made = provenance("super-resolve", settings, [image], notes)
     region = Upscaler(image, grid).region()
@@ -145,6 +142,42 @@ def target_voxel_size(image: Volume, card: Card) -> float:
             f"The card of the model “{card.name}” tells no voxel size: give the target voxel size."
         )
     return size / ratio
+
+
+def slabs_of(
+    image: Volume,
+    grid: Volume,
+    window: Window,
+    greys: Greys,
+    engine: Engine,
+    tile: int | None = None,
+) -> Slabs:
+    """What a network makes of a window of the target grid, not computed yet.
+
+    Parameters
+    ----------
+    image, grid : Volume
+        The image and its `target_grid`.
+    window : tuple of slices
+        Of the grid.
+    greys : Greys
+        Of the whole image.
+    engine : Engine
+        The network.
+    tile : int, optional
+        As in the settings.
+
+    Returns
+    -------
+    Slabs
+        Of three axes; a picture is a stack of one slice.
+    """
+    stack, stack_grid = _with_slices(image), _with_slices(grid)
+    part = window if image.ndim == 3 else (slice(0, 1), *window)
+    data = Held(stack.data) if is_lazy(stack.data) else stack.data
+    scaler = Upscaler(stack, stack_grid, greys, data)
+    tiles = Tiles(scaler, engine, tile)
+    return Slabs(tiles, scaler, greys, image.dtype.newbyteorder("="), part)
 
 
 def _written(
@@ -240,7 +273,14 @@ def _notes(image: Volume, grid: Volume, slices: int) -> list[str]:
     return notes
 
 
-def _check(image: Volume) -> None:
+def check_image(image: Volume) -> None:
+    """See that a volume holds grey levels.
+
+    Raises
+    ------
+    InputError
+        If it holds labels, a mask, no numbers or nothing.
+    """
     kind = image.metadata.get("kind")
     if kind in ("labels", "phases") or image.dtype == np.bool_:
         what = "a mask" if kind is None else str(kind)

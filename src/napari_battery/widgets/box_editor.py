@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, Protocol
 
 import numpy as np
 from napari.viewer import ViewerModel
@@ -10,7 +10,6 @@ from qtpy.QtCore import Signal
 from qtpy.QtWidgets import QHBoxLayout, QPushButton, QVBoxLayout, QWidget
 
 from napari_battery.volume import AXES
-from napari_battery.widgets.layer_checklist import LayerChecklist
 from napari_battery.widgets.listening import listen
 from napari_battery.widgets.notice import Notice
 from napari_battery.widgets.outline import Outline
@@ -23,22 +22,31 @@ Box = tuple[tuple[int, int], ...]
 """Half-open range of voxels per axis."""
 
 
+class _Layers(Protocol):
+    """What tells which layers are chosen, such as a `LayerChecklist`."""
+
+    changed: Any
+
+    @property
+    def layers(self) -> list[Any]: ...
+
+
 class BoxEditor(QWidget):
-    """Box in the first ticked stack.
+    """Box in the first chosen stack.
 
     Parameters
     ----------
     viewer : ViewerModel
         Where the box is drawn.
-    layers : LayerChecklist
-        The first ticked layer is the one whose voxels are counted.
+    layers : LayerChecklist or alike
+        The first of its layers is the one whose voxels are counted.
     name : str
         Name of the layer the box is drawn in.
     """
 
     changed = Signal()
 
-    def __init__(self, viewer: ViewerModel, layers: LayerChecklist, name: str) -> None:
+    def __init__(self, viewer: ViewerModel, layers: _Layers, name: str) -> None:
         super().__init__()
         self._viewer, self._layers = viewer, layers
         self._reference: Any = None
@@ -97,7 +105,7 @@ class BoxEditor(QWidget):
             self.set_box(tuple((0, n) for n in self._shape()))
 
     def refresh(self) -> None:
-        """Follow the ticked layers; another grid starts with its whole box."""
+        """Follow the chosen layers; another grid starts with its whole box."""
         chosen = self._layers.layers
         reference = chosen[0] if chosen else None
         self.setEnabled(reference is not None)

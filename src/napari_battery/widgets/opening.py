@@ -16,6 +16,7 @@ _STEPS = (
     "Prepare stack",
     "Align stacks",
     "Align states",
+    "Super-resolve",
     "Judge super-resolution",
     "Filter image",
     "Segment phases",
