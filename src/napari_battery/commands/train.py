@@ -25,9 +25,6 @@ if TYPE_CHECKING:
 
 __all__ = ["add"]
 
-_DRAWS = 4
-"""Made-up low scans of each high-resolution scan that comes alone."""
-
 
 def add(steps: Any) -> None:
     """Add the step to the command line."""
@@ -145,6 +142,7 @@ def _images(
     """Everything to train on, and what the person should know about it."""
     from napari_battery.registration.pair_files import read_pair
     from napari_battery.registration.pairs import cut_to_overlap
+    from napari_battery.superres.made_up import made_up_images
     from napari_battery.superres.pairs import pair_image
 
     if not options.pairs and not options.high:
@@ -163,34 +161,12 @@ def _images(
         notes += [f"{group}: {note}" for note in pair.notes]
         images.append(pair_image(pair, progress, group=group, licence=options.licence))
     for path in alone:
-        images += _made_up(path, options, progress)
-    return images, notes
-
-
-def _made_up(path: Path, options: argparse.Namespace, progress: Progress) -> list[TrainingImage]:
-    """Several training images of one high-resolution scan, cut to one size."""
-    from dataclasses import replace
-
-    from napari_battery.superres.pairs import degraded_image
-
-    high = read(path, options)
-    settings = _degradation(options, high.voxel_size_um)
-    made = [
-        degraded_image(high, settings, seed, progress, group=path.stem, licence=options.licence)
-        for seed in range(_DRAWS)
-    ]
-    least = [min(sides) for sides in zip(*(image.shape for image in made), strict=True)]
-    at = tuple(slice(0, n) for n in least)
-    return [
-        replace(
-            image,
-            low=image.low[at],
-            high=image.high[at],
-            valid=None if image.valid is None else image.valid[at],
-            provenance={**image.provenance, "part": [[0, n] for n in least]},
+        high = read(path, options)
+        degradation = _degradation(options, high.voxel_size_um)
+        images += made_up_images(
+            high, degradation, progress, group=path.stem, licence=options.licence
         )
-        for image in made
-    ]
+    return images, notes
 
 
 def _degradation(
@@ -199,6 +175,7 @@ def _degradation(
     from napari_battery.registration.pair_files import read_pair
     from napari_battery.superres.degradation import DegradationSettings
     from napari_battery.superres.fit_degradation import fit_degradation
+    from napari_battery.superres.made_up import for_low_voxel_size
 
     settings = DegradationSettings()
     if options.degrade_like is not None:
@@ -209,10 +186,4 @@ def _degradation(
         raise InputError(
             "--low-voxel-size needs the high scan's own voxel size: give it by --voxel-size."
         )
-    ratio = options.low_voxel_size / min(voxel_size_um)
-    if not 1 <= ratio <= 32:
-        raise InputError(
-            f"--low-voxel-size {options.low_voxel_size:g} µm is {ratio:.3g} times the high scan's "
-            f"{min(voxel_size_um):g} µm; 1 to 32 times is possible."
-        )
-    return settings.model_copy(update={"ratio": ratio})
+    return for_low_voxel_size(settings, options.low_voxel_size, voxel_size_um)
