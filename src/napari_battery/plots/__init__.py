@@ -8,7 +8,12 @@ from napari_battery.plots.distributions import core_histogram, size_distribution
 from napari_battery.plots.profile import radial_profile
 from napari_battery.plots.saving import save_plot
 from napari_battery.plots.style import PAPER, Plot, Style, theme_style
-from napari_battery.plots.super_resolution import grey_histograms, quality_plot, training_curves
+from napari_battery.plots.super_resolution import (
+    grey_histograms,
+    patch_comparison,
+    quality_plot,
+    training_curves,
+)
 from napari_battery.plots.value_map import map_figure, map_legend, map_slice
 
 __all__ = [
@@ -20,6 +25,7 @@ __all__ = [
     "map_figure",
     "map_legend",
     "map_slice",
+    "patch_comparison",
     "quality_plot",
     "radial_profile",
     "save_plot",

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 import pandas as pd
+from numpy.typing import NDArray
 
 from napari_battery.errors import InputError
 from napari_battery.plots.style import (
@@ -23,7 +24,7 @@ from napari_battery.plots.style import (
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
-__all__ = ["grey_histograms", "quality_plot", "training_curves"]
+__all__ = ["grey_histograms", "patch_comparison", "quality_plot", "training_curves"]
 
 _LINES = ("-", "--", "-.", ":")
 _CURVES = ("mse", "mae", "psnr", "ssim")
@@ -219,3 +220,46 @@ def training_curves(
         dress(axes, style, note if place == min(1, len(curves) - 1) else "")
     legend_below(figure, plots[0], style, grow=is_new)
     return Plot(figure, history[columns].reset_index(drop=True))
+
+
+def patch_comparison(
+    low: NDArray[np.float32],
+    predicted: NDArray[np.float32],
+    high: NDArray[np.float32],
+    *,
+    figure: Figure | None = None,
+    style: Style = PAPER,
+) -> Plot:
+    """A patch as the low scan has it, as it is predicted, and as the high scan has it.
+
+    Parameters
+    ----------
+    low, predicted, high : (y, x) float32 arrays
+        In normalised grey levels; all shown in the grey range of the high one.
+    figure, style
+        As in the other figures.
+
+    Returns
+    -------
+    Plot
+        Data: PSNR against the high patch (data range 1), one row per picture.
+    """
+    figure = start(figure, style, width_mm=130.0, height_mm=48.0)
+    pictures = {"low": low, "predicted": predicted, "high": high}
+    bottom, top = (float(v) for v in np.quantile(high, (0.005, 0.995)))
+    psnr_db = {
+        name: -10 * float(np.log10(max(float(np.mean((picture - high) ** 2)), 1e-30)))
+        for name, picture in pictures.items()
+        if name != "high"
+    }
+    plots = figure.subplots(1, len(pictures), squeeze=False)[0]
+    for axes, (name, picture) in zip(plots, pictures.items(), strict=True):
+        axes.imshow(picture, cmap="gray", vmin=bottom, vmax=top, interpolation="nearest")
+        axes.set_axis_off()
+        axes.set_title(
+            f"{name}, {psnr_db[name]:.1f} dB" if name in psnr_db else name,
+            fontsize=style.font_size,
+            color=style.foreground,
+        )
+    data = pd.DataFrame({"picture": list(psnr_db), "psnr_db": list(psnr_db.values())})
+    return Plot(figure, data)

@@ -17,6 +17,7 @@ _STEPS = (
     "Align stacks",
     "Align states",
     "Super-resolve",
+    "Train super-resolution",
     "Judge super-resolution",
     "Filter image",
     "Segment phases",
