@@ -313,4 +313,5 @@ def _without_predictions(session: Session) -> None:
     judged = _LAST.get(session)
     if judged is not None:
         light = replace(judged.judgement, predictions={})
-        _LAST[session] = replace(judged, judgement=light)
+        why = "The predictions were dropped when the dock was closed. Judge again to see them."
+        _LAST[session] = replace(judged, judgement=light, why_no_predictions=why)

@@ -61,8 +61,8 @@ class ScanPair(QWidget):
         """Shift left between the two, in voxels of the high one; None while it is not known."""
         form = QFormLayout()
         form.setFieldGrowthPolicy(QFormLayout.FieldGrowthPolicy.AllNonFixedFieldsGrow)
-        form.addRow("Low resolution", self.low)
-        form.addRow("High resolution", self.high)
+        form.addRow("Low scan", self.low)
+        form.addRow("High scan", self.high)
         column = QVBoxLayout(self)
         column.setContentsMargins(0, 0, 0, 0)
         column.addLayout(form)

@@ -60,6 +60,7 @@ def make_views(
     first = next(iter(predictions.values()))
     whole = tuple(slice(0, n) for n in first.shape)
     high_box = _clipped(window_in(high, first, whole), high.shape)
+    low = _as_judged(low, judged)
     low_box = _clipped(window_in(low, first, whole), low.shape)
     truth = _part(high, high_box)
     grey = np.asarray(truth.data, np.float32)
@@ -205,6 +206,21 @@ def _look_at(viewer: Any, layer: Any) -> None:
 
 def _clipped(window: Window, shape: tuple[int, ...]) -> Window:
     return tuple(slice(max(0, w.start), min(n, w.stop)) for w, n in zip(window, shape, strict=True))
+
+
+def _as_judged(low: Volume, judged: Judgement) -> Volume:
+    """The low scan where mending put it."""
+    mended = judged.made["pair"].get("mended")
+    if mended is None:
+        return low
+    moved = np.asarray(mended["low_moved_by"], np.float64)
+    if low.affine is not None:
+        return replace(low, affine=moved @ low.affine)
+    # the turn and shear of a thousandth, which napari cannot slice, are left out of the picture
+    matrix, middle = moved @ low.world_affine(), (np.array(low.shape) - 1) / 2
+    edges = np.diag(matrix)[:-1]
+    origin = (matrix @ [*middle, 1.0])[:-1] - edges * middle
+    return replace(low, voxel_size_um=tuple(edges.tolist()), origin_um=tuple(origin.tolist()))
 
 
 def _part(volume: Volume, window: Window) -> Volume:
