@@ -320,7 +320,7 @@ def _lazy(
 
 def _both(one: LazyArray, other: Any) -> LazyArray:
     def read(window: Window) -> NDArray[Any]:
-        return np.logical_and(one[window], np.asarray(other[window], bool))
+        return np.asarray(np.logical_and(one[window], other[window]))
 
     return LazyArray(one.shape, np.dtype(bool), read)
 

@@ -23,7 +23,7 @@ from napari_battery.registration.pyramid import Level
 from napari_battery.registration.rotations import turn_and_scale
 from napari_battery.registration.settings import RegisterSettings
 
-__all__ = ["assess", "overlap_fraction", "random_shifts", "residual_shifts"]
+__all__ = ["assess", "by_chance", "overlap_fraction", "random_shifts", "residual_shifts"]
 
 Array = NDArray[np.floating[Any]]
 
@@ -67,7 +67,8 @@ def assess(
     dict
         ``correlation_before/after``, ``mutual_information_before/after`` (nats),
         ``overlap_fraction`` (of the smaller field of view), ``random_correlation_mean/std`` (or
-        of the mutual information, if that was the metric) at random shifts, ``scale``,
+        of the mutual information, if that was the metric) at random shifts, ``above_chance``
+        (whether it stands out from them), ``scale``,
         ``rotation_deg``, ``residual_shift_{median,p95}_{um,voxel}`` and ``residual_shifts``, a
         list of rows (centre, shift, correlation) over a grid of blocks, and ``warnings``.
     """
@@ -98,6 +99,7 @@ def assess(
     sizes = [float(np.linalg.norm(shift)) for _, shift, _ in rows]
     result[f"residual_shift_median_{unit}"] = float(np.median(sizes)) if sizes else None
     result[f"residual_shift_p95_{unit}"] = float(np.quantile(sizes, 0.95)) if sizes else None
+    result["above_chance"] = std > 0 and result[f"{what}_after"] >= by_chance(what, mean, std)
     result["warnings"] = _warnings(result, what, unit, float(fixed.spacing.max()))
     return result
 
@@ -162,6 +164,15 @@ def random_shifts(
         if len(found) == _RANDOM:
             break
     return (float(np.mean(found)), float(np.std(found))) if len(found) > 2 else (0.0, 0.0)
+
+
+def by_chance(metric: str, mean: float, std: float) -> float:
+    """What a search among random shifts may reach, from the mean and spread of some of them."""
+    chance = mean + _CHANCE * std
+    if metric == "correlation":
+        # it ends at 1, before which its spread shrinks: Fisher's z
+        chance = float(np.tanh(np.arctanh(mean) + _CHANCE * std / (1 - mean**2)))
+    return max(chance, mean + 0.02)
 
 
 def residual_shifts(
@@ -241,19 +252,15 @@ def _warnings(result: dict[str, Any], what: str, unit: str, spacing: float) -> l
     value = result[f"{what}_after"]
     mean, std = result[f"random_{what}_mean"], result[f"random_{what}_std"]
     name = what.replace("_", " ")
-    chance = mean + _CHANCE * std
-    if what == "correlation":
-        # it ends at 1, before which its spread shrinks: Fisher's z
-        chance = float(np.tanh(np.arctanh(mean) + _CHANCE * std / (1 - mean**2)))
     if std == 0:
         found.append(
             "The overlap is too small to compare the alignment with random shifts: look at it."
         )
-    elif value < max(chance, mean + 0.02):
+    elif not result["above_chance"]:
         found.append(
             f"The {name} ({value:.3f}) is hardly above that of random shifts ({mean:.3f} ± "
-            f"{std:.3f}): the images are probably not aligned. Start from landmarks, or allow a "
-            "wider rotation search; mirrored data cannot be aligned by turning."
+            f"{std:.3f}): the images are probably not aligned. Start from landmarks; mirrored "
+            "data cannot be aligned by turning."
         )
     if unit == "um" and abs(result["scale"] - 1) > 0.05:
         found.append(

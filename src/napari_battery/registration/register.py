@@ -15,7 +15,7 @@ from napari_battery.progress import SILENT, Progress
 from napari_battery.registration.gauss_newton import Trial, compare, refine, samples_in_overlap
 from napari_battery.registration.pyramid import Level, pyramid
 from napari_battery.registration.quality import assess
-from napari_battery.registration.search import search
+from napari_battery.registration.search import fits_mirrored, search
 from napari_battery.registration.settings import RegisterSettings
 from napari_battery.registration.transform import (
     KINDS,
@@ -152,7 +152,7 @@ def register(
             f"“{fixed.name}” and “{moving.name}” hold the same grey levels: one is a copy."
         )
     if settings.start == "nothing":
-        backward = search(fixed_levels[-1], moving_levels[-1], settings, progress).matrix
+        backward = search(fixed_levels, moving_levels, settings, progress).matrix
     assert backward is not None
     history: list[Step] = []
 
@@ -175,6 +175,16 @@ def register(
     quality = assess(
         fixed_levels[0], moving_levels[0], np.eye(4), backward, world.unit, settings, progress
     )
+    if settings.start == "nothing" and quality["warnings"]:
+        reached = quality[f"{settings.metric.replace('-', '_')}_after"]
+        mirrored = fits_mirrored(fixed_levels, moving_levels, reached, settings, progress)
+        if mirrored is not None:
+            quality["warnings"].insert(
+                0,
+                f"“{moving.name}” fits once it is mirrored ({settings.metric.replace('-', ' ')} "
+                f"{mirrored:.3f}), as where slices were read in reverse order: flip one axis of "
+                "it.",
+            )
     transform = transform_between(fixed, moving, _forward(backward, fixed.ndim), kind, quality)
     return Registration(transform, history, quality, notes)
 

@@ -30,10 +30,10 @@ class RegisterSettings(Settings):
         "now, or from the transform given.",
         title="Start from",
     )
-    rotation_search_deg: float = setting(
-        0.0,
-        "Largest rotation that the search from nothing tries, in coarse steps; 0: none. "
-        "Rotations of some 10° are found without.",
+    rotation_search_deg: float | None = setting(
+        None,
+        "Largest rotation that is searched for where the start from nothing finds no match "
+        "without (rotations of some 10° need none); empty: all of them; 0: none.",
         title="Rotation search",
         unit="°",
         ge=0,
