@@ -128,11 +128,11 @@ def test_the_engine_gives_what_the_network_gives(name: str) -> None:
 def test_a_stack_is_put_through_slice_by_slice() -> None:
     network = drawn("battery")
     engine = Engine(network, "cpu", "float32")
-    stack = np.random.default_rng(0).random((8, 30, 33), np.float32)
+    stack = np.random.default_rng(0).random((network.slices + 3, 30, 33), np.float32)
     result = engine.run(stack)
     assert result.shape == (4, 30, 33)
     for i in range(4):
-        np.testing.assert_array_equal(result[i], engine.run(stack[i : i + 5])[0])
+        np.testing.assert_array_equal(result[i], engine.run(stack[i : i + network.slices])[0])
 
 
 def test_a_blob_stays_where_it_is() -> None:
@@ -142,7 +142,8 @@ def test_a_blob_stays_where_it_is() -> None:
         for weight in network.parameters():
             weight.zero_()
     image = image_for(network, 31, 32)
-    np.testing.assert_array_equal(Engine(network, "cpu", "float32").run(image)[0], image[2])
+    middle = image[network.slices // 2]
+    np.testing.assert_array_equal(Engine(network, "cpu", "float32").run(image)[0], middle)
 
 
 @pytest.mark.parametrize("name", SMALL)
@@ -188,11 +189,11 @@ def test_the_tile_suits_the_plane_and_the_network() -> None:
 
 def test_blocks_that_hold_too_little_are_refused() -> None:
     engine = Engine(drawn("battery"), "cpu", "float32")
-    with pytest.raises(InputError, match="reads 5 slices at a time"):
+    with pytest.raises(InputError, match="reads 15 slices at a time"):
         engine.run(np.zeros((4, 30, 30), np.float32))
     side = 2 * engine.halo
     with pytest.raises(InputError, match=f"margin of {engine.halo} pixels"):
-        engine.run_inside(np.zeros((5, side, side), np.float32))
+        engine.run_inside(np.zeros((15, side, side), np.float32))
 
 
 def test_out_of_memory_is_said_in_pythons_way(monkeypatch: pytest.MonkeyPatch) -> None:
