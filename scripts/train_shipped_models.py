@@ -87,7 +87,7 @@ MODELS: dict[str, dict[str, Any]] = {
             "patch": 128,
             "border": 0,
             "batch": 8,
-            "epochs": 20,
+            "epochs": 12,
             "steps_per_epoch": 100,
         },
         "shares": {"sandstone": 0.35, "synthetic": 0.55, "nmc": 0.1},
@@ -108,16 +108,7 @@ Parts = tuple[list[TrainingImage], list[TrainingImage]]
 def sandstone_parts(slices: int, patch: int, halo: int) -> Parts:
     """The low-x part of the sandstone, cut into training and validation."""
     image = _sandstone()
-    kept = (slice(None), slice(None), slice(0, KEPT_OUT_FROM_X))
-    part = [[0, image.shape[0]], [0, image.shape[1]], [0, KEPT_OUT_FROM_X]]
-    valid = image.valid
-    image = replace(
-        image,
-        low=image.low[kept],
-        high=image.high[kept],
-        valid=None if valid is None else valid[kept],
-        provenance={**image.provenance, "part": part},
-    )
+    image = part_of(image, (slice(None), slice(None), slice(0, KEPT_OUT_FROM_X)))
     return split([image], SplitSettings(patch=patch, slices=slices, halo=halo, share=0.12))
 
 
