@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import platform
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from datetime import UTC, datetime
 from typing import Any
 
@@ -30,6 +30,47 @@ def describe_input(volume: Volume) -> dict[str, Any]:
         "region": None if volume.region is None else volume.metadata.get("region_made") or "given",
         "made": volume.metadata.get("made"),
     }
+
+
+def describe_part(volume: Volume, box: Sequence[Sequence[int]]) -> dict[str, Any]:
+    """Describe what a box of a volume was cut from: the file, and the box in its voxels.
+
+    Parameters
+    ----------
+    volume : Volume
+        Of one that was cropped, or cut to what a pair has in common, the history is followed
+        back to the scan that was read.
+    box : sequence of pairs
+        First voxel and one past the last, per axis.
+
+    Returns
+    -------
+    dict
+        As `describe_input`, with ``box``.
+    """
+    told = {**describe_input(volume), "box": [list(ends) for ends in box]}
+    while told["fingerprint"] is None and isinstance(made := told.get("made"), dict):
+        cut = _cut_from(made, told["shape"])
+        if cut is None:
+            break
+        starts = [first for first, _ in cut["box"]]
+        moved = zip(starts, told["box"], strict=True)
+        told = {**cut, "box": [[at + a, at + b] for at, (a, b) in moved]}
+    return told
+
+
+def _cut_from(made: dict[str, Any], shape: Sequence[int]) -> dict[str, Any] | None:
+    """The input that something of this shape is a box of, with the box."""
+    sources = []
+    if made.get("step") == "crop" and made.get("inputs"):
+        sources = [{**made["inputs"][0], "box": made.get("box")}]
+    elif made.get("step") == "pair":  # of the two scans cut together, the one of this shape
+        sources = list((made.get("pair") or {}).values())
+    for source in sources:
+        box = source.get("box") if isinstance(source, dict) else None
+        if box and "fingerprint" in source and [b - a for a, b in box] == list(shape):
+            return dict(source)
+    return None
 
 
 def provenance(

@@ -7,7 +7,7 @@ from typing import Any
 
 from napari.layers import Image
 from napari.viewer import ViewerModel
-from qtpy.QtCore import QTimer, Signal
+from qtpy.QtCore import Qt, QTimer, Signal
 from qtpy.QtWidgets import QComboBox, QFileDialog, QFormLayout, QPushButton, QVBoxLayout, QWidget
 
 from napari_battery.errors import InputError
@@ -55,7 +55,7 @@ class AddSource(QWidget):
         self.kind.setToolTip("Where low- and high-resolution images come from")
         for key, (title, tooltip) in _KINDS.items():
             self.kind.addItem(title, key)
-            self.kind.setItemData(self.kind.count() - 1, tooltip, 3)  # Qt.ToolTipRole
+            self.kind.setItemData(self.kind.count() - 1, tooltip, Qt.ItemDataRole.ToolTipRole)
         self.low = LayerChooser(viewer, Image, "The coarser scan, which networks read", is_scan)
         self.high = LayerChooser(
             viewer, Image, "The finer scan of the same place, which they should answer", is_scan
@@ -186,6 +186,7 @@ class AddSource(QWidget):
         if meant is not None:
             self.low.choose(meant[0])
             self.high.choose(meant[1])
+            self.alone.choose(meant[1])
 
 
 def _rows(rows: dict[str, QWidget]) -> QWidget:

@@ -22,7 +22,7 @@ from napari_battery.widgets.section import Section
 from napari_battery.widgets.session import Session
 from napari_battery.widgets.superres_shelf import Shelved
 from napari_battery.widgets.train_form import TrainForm
-from napari_battery.widgets.train_live import LiveTraining, Pace
+from napari_battery.widgets.train_live import LiveTraining
 from napari_battery.widgets.train_resume import Unfinished
 from napari_battery.widgets.train_run import Outcome, train_on
 from napari_battery.widgets.train_save import SaveTrained
@@ -71,6 +71,7 @@ class TrainDock(QWidget):
         self.sources.put(kept.get("sources", []))
         if "trained" in kept:
             self.saving.show_trained(kept["trained"], bool(kept.get("is_saved")))
+            self.live.show_snapshot(kept["snapshot"])
         self.saving.saved.connect(lambda: kept.update(is_saved=True))
         self._refresh()
 
@@ -150,18 +151,17 @@ class TrainDock(QWidget):
         folder: Path,
     ) -> None:
         waiting: list[Snapshot] = []
-        paces: list[Pace] = []
 
         def step(progress: Progress) -> Outcome:
-            return train_on(makers, plan, start, folder, progress, waiting, paces)
+            return train_on(makers, plan, start, folder, progress, waiting)
 
-        self.live.follow(waiting, paces)
+        self.live.follow(waiting)
         self.runner.start(step, self._done, "Preparing")
 
     def _done(self, outcome: Outcome) -> None:
         self.sources.put(outcome.sources)
-        self._kept.update(trained=outcome.trained, is_saved=False)
-        self.live.say_ended("")
+        snapshot = self.live.snapshot
+        self._kept.update(trained=outcome.trained, snapshot=snapshot, is_saved=False)
         self.saving.show_trained(outcome.trained)
         self.runner.say(_ended(outcome.trained, outcome.folder))
 
@@ -172,7 +172,6 @@ class TrainDock(QWidget):
     def _busy_changed(self, busy: bool) -> None:
         for part in (self.sources, self.form, self.unfinished):
             part.setDisabled(busy)
-        self.saving.setDisabled(busy)
         if not busy:
             self.live.stop()
             self.unfinished.refresh()

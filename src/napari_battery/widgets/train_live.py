@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -10,7 +9,6 @@ from napari.viewer import ViewerModel
 from qtpy.QtCore import QTimer
 from qtpy.QtWidgets import QVBoxLayout, QWidget
 
-from napari_battery.progress import Progress
 from napari_battery.widgets.figure_canvas import FigureCanvas
 from napari_battery.widgets.notice import Notice
 
@@ -19,43 +17,9 @@ if TYPE_CHECKING:
 
     from napari_battery.superres.train_loop import Snapshot
 
-__all__ = ["LiveTraining", "Pace", "duration"]
+__all__ = ["LiveTraining"]
 
 _POLL_MS = 250
-
-
-class Pace(Progress):
-    """Passes progress on, and reckons from it how long the stage will still take.
-
-    Parameters
-    ----------
-    progress : Progress
-        Told everything, and asked whether to go on.
-    """
-
-    def __init__(self, progress: Progress) -> None:
-        self._progress = progress
-        self._total = self._done = self._counted = 0
-        self._began = time.monotonic()
-
-    def begin(self, total: int, what: str) -> None:
-        self._total, self._done, self._counted = total, 0, 0
-        self._began = time.monotonic()
-        self._progress.begin(total, what)
-
-    def advance(self, n: int = 1) -> None:
-        self._done += n
-        if n == 1:  # not what was done before a training was interrupted
-            self._counted += 1
-        self._progress.advance(n)
-
-    @property
-    def seconds_left(self) -> float | None:
-        """Of this stage; None while too little is done to tell."""
-        if self._counted < 3:
-            return None
-        each = (time.monotonic() - self._began) / self._counted
-        return each * (self._total - self._done)
 
 
 class LiveTraining(QWidget):
@@ -70,8 +34,10 @@ class LiveTraining(QWidget):
     def __init__(self, viewer: ViewerModel) -> None:
         super().__init__()
         self.words = Notice()
-        self.curves = FigureCanvas(viewer, height=260)
-        self.patch = FigureCanvas(viewer, height=130)
+        self.curves = FigureCanvas(viewer, height=250)
+        self.patch = FigureCanvas(viewer, height=140)
+        for canvas in (self.curves, self.patch):
+            canvas.setMaximumHeight(canvas.minimumHeight())
         column = QVBoxLayout(self)
         column.setContentsMargins(0, 0, 0, 0)
         for part in (self.words, self.curves, self.patch):
@@ -79,7 +45,6 @@ class LiveTraining(QWidget):
         self.snapshot: Snapshot | None = None
         """What was seen last."""
         self._waiting: list[Snapshot] = []
-        self._paces: list[Pace] = []
         self._timer = QTimer(self)
         self._timer.setInterval(_POLL_MS)
         self._timer.timeout.connect(self._poll)
@@ -87,27 +52,24 @@ class LiveTraining(QWidget):
             canvas.style_changed.connect(self._draw)
         self._show_figures()
 
-    def follow(self, waiting: list[Snapshot], pace: list[Pace]) -> None:
+    def follow(self, waiting: list[Snapshot]) -> None:
         """Show a training that begins now.
 
         Parameters
         ----------
         waiting : list of Snapshot
             Another thread appends to it.
-        pace : list of Pace
-            Gets one when training begins.
         """
-        self.snapshot, self._waiting, self._paces = None, waiting, pace
+        self.snapshot, self._waiting = None, waiting
         self._show_figures()
-        self.words.say("Making the training images …")
+        self.words.say("")
         self._timer.start()
 
     def stop(self) -> None:
         """Show what is still waiting, and follow no more."""
         self._poll()
         self._timer.stop()
-        if self.snapshot is None:
-            self.words.say("")
+        self.words.say("")
 
     def save(self, path: Path, history: pd.DataFrame, made: dict[str, Any]) -> list[Path]:
         """Save the curves as for a paper, their numbers and provenance beside them.
@@ -121,32 +83,20 @@ class LiveTraining(QWidget):
 
         return save_plot(training_curves(history), path, made)
 
-    def say_ended(self, text: str) -> None:
-        """Say how the training ended."""
-        self.words.say(text)
-
     def _poll(self) -> None:
         is_new = bool(self._waiting)
         while self._waiting:
             self.snapshot = self._waiting.pop(0)
-        if self._paces:
-            self.words.say(self._in_words(self._paces[0].seconds_left))
-        if is_new:
+        if is_new and self.snapshot is not None:
+            self.words.say(_in_words(self.snapshot))
             self._show_figures()
             self._draw()
 
-    def _in_words(self, seconds: float | None) -> str:
-        left = "" if seconds is None else f"; about {duration(seconds)} left"
-        if self.snapshot is None:
-            return f"Round 1{left}."
-        history, epochs = self.snapshot.history, self.snapshot.epochs
-        n = len(history)
-        best = history.nlargest(1, "validation_psnr").iloc[0]
-        now = f"Round {min(n + 1, epochs)} of {epochs}{left}."
-        return (
-            f"{now} Best PSNR on the validation patches {best['validation_psnr']:.2f} dB, in round "
-            f"{int(best['epoch'])}."
-        )
+    def show_snapshot(self, snapshot: Snapshot | None) -> None:
+        """Show how a training was that is over."""
+        self.snapshot = snapshot
+        self._show_figures()
+        self._draw()
 
     def _show_figures(self) -> None:
         for canvas in (self.curves, self.patch):
@@ -170,8 +120,9 @@ class LiveTraining(QWidget):
         self.patch.redraw()
 
 
-def duration(seconds: float) -> str:
-    """A time for the person: seconds, minutes or hours."""
-    if seconds < 90:
-        return f"{seconds:.0f} s"
-    return f"{seconds / 60:.0f} min" if seconds < 5400 else f"{seconds / 3600:.1f} h"
+def _in_words(seen: Snapshot) -> str:
+    n, best = len(seen.history), seen.history.nlargest(1, "validation_psnr").iloc[0]
+    return (
+        f"{n} of {seen.epochs} rounds done; the best PSNR on the validation patches was "
+        f"{best['validation_psnr']:.2f} dB, in round {int(best['epoch'])}."
+    )

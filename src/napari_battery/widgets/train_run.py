@@ -9,7 +9,6 @@ from typing import TYPE_CHECKING, Any
 
 from napari_battery.progress import Progress
 from napari_battery.widgets.superres_shelf import Shelved
-from napari_battery.widgets.train_live import Pace
 from napari_battery.widgets.train_source import Source
 from napari_battery.widgets.train_unfinished import Plan, forget, write_plan
 
@@ -36,7 +35,6 @@ def train_on(
     folder: Path,
     progress: Progress,
     waiting: list[Snapshot],
-    paces: list[Pace],
 ) -> Outcome:
     """Make the training images, divide them, and train; goes on where `folder` holds a state.
 
@@ -54,8 +52,6 @@ def train_on(
         Cancelled while training, the best so far is returned.
     waiting : list of Snapshot
         Gets what there is to see after each round.
-    paces : list of Pace
-        Gets one when the training itself begins.
 
     Returns
     -------
@@ -75,9 +71,7 @@ def train_on(
         write_plan(folder, replace(plan, rounds=rounds, epochs=snapshot.epochs))
         waiting.append(snapshot)
 
-    pace = Pace(progress)
-    paces.append(pace)
-    trained = train(training, validation, plan.settings, pace, watch, model, folder)
+    trained = train(training, validation, plan.settings, progress, watch, model, folder)
     kept = trained.stopped == "cancelled" and (folder / "plan.json").exists()
     if not kept:
         forget(folder)

@@ -55,7 +55,7 @@ class SaveTrained(QWidget):
         self.title.setToolTip("One line for the lists of models")
         self.title.setPlaceholderText("what it is for")
         self.licence.setToolTip(
-            "Of the weights; what the licences of the scans allow. One per line of the list above"
+            "Of the weights; it must be one that the licences of the scans allow"
         )
         self.limits = QPlainTextEdit()
         self.limits.setToolTip("What those who use it should know")
@@ -104,7 +104,7 @@ class SaveTrained(QWidget):
         self.licence.setText(card.licence)
         self.limits.setPlainText(card.limits)
         self.words.say(outcome_in_words(trained))
-        self.notice.say("")
+        self.notice.say("" if is_saved else "Not saved yet; training again would replace it.")
         self.history_button.setEnabled(bool(len(trained.history)))
         self.figure_button.setEnabled(bool(len(trained.history)))
         self.show()

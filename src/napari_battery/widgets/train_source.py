@@ -177,9 +177,15 @@ def _of_folder(recipe: dict[str, Any], progress: Progress) -> Source:
 
 
 def _of_scans(recipe: dict[str, Any], low: Volume, high: Volume, progress: Progress) -> Source:
+    from napari_battery.provenance import describe_part
     from napari_battery.registration.pairs import cut_to_overlap
 
-    return _of_pair(recipe, cut_to_overlap(low, high, progress), progress)
+    pair = cut_to_overlap(low, high, progress)
+    # of layers that were cut before, the card names the files: nothing of them is judged on
+    scans = {"low": low, "high": high}
+    from_files = {k: describe_part(v, pair.provenance[k]["box"]) for k, v in scans.items()}
+    pair = replace(pair, provenance={**pair.provenance, **from_files})
+    return _of_pair(recipe, pair, progress)
 
 
 def _of_pair(recipe: dict[str, Any], pair: AlignedPair, progress: Progress) -> Source:

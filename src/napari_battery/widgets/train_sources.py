@@ -30,6 +30,7 @@ from napari_battery.widgets.train_source import Source, mended, source_maker
 __all__ = ["SourceList"]
 
 _MANY_BYTES = 2e9
+_MOST_LINES = 5
 
 
 class SourceList(QWidget):
@@ -50,7 +51,6 @@ class SourceList(QWidget):
         self.sources: list[Source] = []
         self.list = QListWidget()
         self.list.setToolTip("What the network learns from")
-        self.list.setFixedHeight(78)
         self.words, self.notes, self.memory = Notice(), Notice(), Notice()
         self.sample, self.licence = QLineEdit(), QLineEdit()
         self.sample.setToolTip(
@@ -196,6 +196,8 @@ class SourceList(QWidget):
         self.list.setCurrentRow(row)
         self.list.blockSignals(False)
         self.list.setVisible(bool(self.sources))
+        lines = min(max(len(self.sources), 1), _MOST_LINES)
+        self.list.setFixedHeight(lines * max(self.list.sizeHintForRow(0), 16) + 8)
         self.add.can_fit(any(source.pair for source in self.sources))
         n_bytes = sum(source.n_bytes for source in self.sources)
         self.memory.say(
