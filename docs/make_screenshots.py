@@ -14,9 +14,10 @@ from typing import Any
 import napari
 import numpy as np
 from qtpy.QtCore import QSettings
-from qtpy.QtWidgets import QApplication
+from qtpy.QtWidgets import QApplication, QScrollArea
 
 from napari_battery.demo import electrode_job
+from napari_battery.superres.train_settings import TrainSettings
 from napari_battery.synthetic import ElectrodeSettings
 from napari_battery.synthetic.moved import Motion, moved_electrode
 from napari_battery.widgets.demo import open_job
@@ -164,6 +165,56 @@ def states_aligned() -> None:
     viewer.close()
 
 
+def super_resolved() -> None:
+    """The low scan of the sandstone: the default model behind the divider, then judged."""
+    viewer = window()
+    viewer.open_sample("napari-battery", "sandstone")
+    high, low = viewer.layers
+    high.visible = False
+    low.opacity = 1.0
+    viewer.layers.selection = {low}
+    viewer.dims.set_point(0, 90)
+    dock = open_dock(viewer, "Super-resolve")
+    wait(lambda: dock.look.swipe.layer is not None)
+    viewer.reset_view()
+    viewer.scene.camera.zoom *= 1.6
+    wait(settle=3)
+    shoot(viewer, "super-resolve")
+    viewer.close()
+
+    viewer = window()
+    viewer.open_sample("napari-battery", "sandstone")
+    dock = open_dock(viewer, "Judge super-resolution")
+    wait()
+    dock.runner.run_button.click()
+    wait(lambda: not dock.runner.busy, settle=1)
+    dock.show_button.click()
+    wait(lambda: not dock.runner.busy, settle=3)
+    viewer.reset_view()
+    wait(settle=3)
+    shoot(viewer, "judge")
+    viewer.close()
+
+
+def trained() -> None:
+    """A training of one minute on the sandstone pair, as its authors registered it, mended."""
+    viewer = window()
+    viewer.open_sample("napari-battery", "sandstone")
+    dock = open_dock(viewer, "Train super-resolution")
+    wait()
+    dock.sources.add_chosen()
+    wait(lambda: not dock.sources.runner.busy)
+    dock.sources.mend()
+    wait(lambda: not dock.sources.runner.busy)
+    dock.form.settings.set_value(TrainSettings(minutes=1.0, epochs=12, batch=4))
+    dock.runner.run_button.click()
+    wait(lambda: not dock.runner.busy, settle=2)
+    dock.findChild(QScrollArea).ensureWidgetVisible(dock.live)
+    wait()
+    shoot(viewer, "train")
+    viewer.close()
+
+
 def filtered() -> None:
     viewer = window()
     viewer.open_sample("napari-battery", "sand")
@@ -260,6 +311,8 @@ if __name__ == "__main__":
     aligned()
     landmarks()
     states_aligned()
+    super_resolved()
+    trained()
     filtered()
     phases()
     label()

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import argparse
 from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
 import pandas as pd
@@ -17,10 +18,12 @@ from napari_battery.files import write_text
 from napari_battery.progress import Progress
 from napari_battery.samples import sandstone
 from napari_battery.superres.judge import Judgement, judge
+from napari_battery.superres.judge_bootstrap import bootstrap_interval
 from napari_battery.superres.judge_metrics import SSIM_SETTINGS
 from napari_battery.superres.judge_regions import region_words, unseen_part
 from napari_battery.superres.judge_settings import JudgeSettings
-from napari_battery.superres.model_files import Model, list_models, read_model
+from napari_battery.superres.judge_table import MATCHED
+from napari_battery.superres.model_files import Model, list_models, read_model, write_model
 from napari_battery.synthetic.scan_pair import ScanPairSettings, scan_pair
 from napari_battery.terminal import terminal_progress
 
@@ -30,6 +33,7 @@ FIRST, LAST = "<!-- tables: python docs/make_superres_table.py -->", "<!-- end o
 SEED = 31415
 """Of the synthetic electrode: another one than any that models are trained on."""
 SETTINGS = JudgeSettings()
+DEFAULT = "battery"
 
 TITLES = {
     "ssim": "SSIM",
@@ -41,45 +45,62 @@ TITLES = {
 }
 
 
-def real(models: Sequence[Model], progress: Progress) -> str:
+@dataclass(frozen=True)
+class Judged:
+    """One pair of scans that models were judged on."""
+
+    title: str
+    about: str
+    sample: str
+    """What the models' cards call it."""
+    judgement: Judgement
+
+
+def real(models: Sequence[Model], progress: Progress) -> Judged:
     """The sandstone, where no model has seen it."""
     low, high = sandstone()
     free = unseen_part(high, [model.card for model in models])
     if free is None:
         raise InputError("The models were trained on all of the sandstone: nothing is left.")
     settings = SETTINGS.model_copy(update={"mend": True})
-    judged = judge(low, high, models, settings, progress, boxes=[free])
     about = (
         "Real: two separate scans of Bentheimer sandstone, 6 and 2 µm; voxels "
         f"{region_words(free)} of the fine scan, no part of any model's training. The shift that "
         "registration left between the scans was measured and taken out first, the same for "
         "every method."
     )
-    return section("Sandstone (real)", about, judged)
+    judged = judge(low, high, models, settings, progress, boxes=[free])
+    return Judged("Sandstone (real)", about, "sandstone kept out of training (real)", judged)
 
 
-def synthetic(models: Sequence[Model], progress: Progress) -> str:
+def synthetic(models: Sequence[Model], progress: Progress) -> list[Judged]:
     """The synthetic electrode, against its fine scan and against the truth behind it."""
     pair = scan_pair(ScanPairSettings(seed=SEED), progress)
     settings = SETTINGS.model_copy(update={"crack": 1})
-    parts = []
-    for high, title, about in (
-        (
-            pair.high,
-            "Electrode (synthetic), against its fine scan",
-            "Synthetic: the electrode of `napari_battery.synthetic.scan_pair`, default settings, "
-            f"seed {SEED}, scanned at 2.3 and 0.74 µm. Both scans carry noise of their own, so "
-            "that no method can come near the fine one.",
-        ),
-        (
-            pair.clean_high,
-            "Electrode (synthetic), against the truth",
-            "The same, compared with what the fine scan would be without noise.",
-        ),
-    ):
-        judged = judge(pair.low, high, models, settings, progress, labels=pair.cracks)
-        parts.append(section(title, about, judged))
-    return "\n".join(parts)
+    return [
+        Judged(
+            title,
+            about,
+            sample,
+            judge(pair.low, high, models, settings, progress, labels=pair.cracks),
+        )
+        for high, title, sample, about in (
+            (
+                pair.high,
+                "Electrode (synthetic), against its fine scan",
+                f"electrode, seed {SEED} (synthetic), against its noisy fine scan",
+                "Synthetic: the electrode of `napari_battery.synthetic.scan_pair`, default "
+                f"settings, seed {SEED}, scanned at 2.3 and 0.74 µm. Both scans carry noise of "
+                "their own, so that no method can come near the fine one.",
+            ),
+            (
+                pair.clean_high,
+                "Electrode (synthetic), against the truth",
+                f"electrode, seed {SEED} (synthetic), against the noise-free truth",
+                "The same, compared with what the fine scan would be without noise.",
+            ),
+        )
+    ]
 
 
 def section(title: str, about: str, judged: Judgement) -> str:
@@ -94,7 +115,21 @@ def section(title: str, about: str, judged: Judgement) -> str:
         rows = quality[quality["method"] == method].set_index("metric")
         cells = [_cell(rows, metric) for metric in metrics]
         lines.append(f"| {method} | " + " | ".join([*cells, _gain(rows)]) + " |")
+    lines += ["", *_against_default(judged)]
     return "\n".join([*lines, ""])
+
+
+def _against_default(judged: Judgement) -> list[str]:
+    """The default model's PSNR less each other model's, region by region."""
+    by_method = judged.regions.pivot(index="region", columns="method", values="psnr_db")
+    said = []
+    for method in by_method.columns.difference([DEFAULT, "cubic", MATCHED]):
+        if DEFAULT not in by_method:
+            break
+        more = (by_method[DEFAULT] - by_method[method]).to_numpy()
+        low, high = bootstrap_interval(more, SETTINGS.resamples, SETTINGS.seed)
+        said.append(f"{more.mean():+.2f} dB over `{method}` ({low:+.2f} to {high:+.2f})")
+    return [f"`{DEFAULT}` in the same regions: {', '.join(said)}.", ""] if said else []
 
 
 def _cell(rows: pd.DataFrame, metric: str) -> str:
@@ -113,7 +148,7 @@ def _gain(rows: pd.DataFrame) -> str:
     return f"{row['difference']:+.2f} ({interval})"
 
 
-def tables(models: Sequence[Model], progress: Progress) -> str:
+def page_of(judged: Sequence[Judged]) -> str:
     about = (
         "Mean ± standard deviation over regions (blocks of "
         f"{SETTINGS.region_size} voxels or a little more). “PSNR gained” is the mean difference "
@@ -124,19 +159,42 @@ def tables(models: Sequence[Model], progress: Progress) -> str:
         "scan's grey levels by a line of least squares over all regions. The data range is the "
         f"high scan's from the 0.5 % to the 99.5 % quantile. SSIM: {SSIM_SETTINGS}."
     )
-    return "\n".join([about, "", real(models, progress), synthetic(models, progress)])
+    sections = [section(one.title, one.about, one.judgement) for one in judged]
+    return "\n".join([about, "", *sections])
+
+
+def write_cards(paths: Sequence[Path], judged: Sequence[Judged]) -> None:
+    """Write what was measured into the cards of models."""
+    for path in paths:
+        model = read_model(path)
+        metrics = dict(model.card.metrics)
+        for one in judged:
+            quality = one.judgement.quality
+            rows = quality[quality["method"] == model.card.name].set_index("metric")
+            gain = rows.loc["psnr_db"]
+            metrics[one.sample] = {
+                **{metric: round(float(rows.loc[metric, "value"]), 5) for metric in rows.index},
+                "psnr_gained_over_cubic_and_grey_match_db": round(float(gain["difference"]), 4),
+                "psnr_gained_ci_low_db": round(float(gain["difference_ci_low"]), 4),
+                "psnr_gained_ci_high_db": round(float(gain["difference_ci_high"]), 4),
+            }
+        write_model(path, Model(model.network, model.card.model_copy(update={"metrics": metrics})))
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else None)
     parser.add_argument("--model", action="append", default=[], help="judge this one, too")
     parser.add_argument("--only", action="store_true", help="not the shipped models")
+    parser.add_argument("--cards", action="store_true", help="write into the shipped cards, too")
     parser.add_argument("-o", "--output", type=Path, default=PAGE)
     options = parser.parse_args()
     shipped = [] if options.only else [m for m in list_models() if m.shipped]
     models = [read_model(m.path) for m in shipped] + [read_model(m) for m in options.model]
     with terminal_progress(quiet=False) as progress:
-        text = tables(models, progress)
+        judged = [real(models, progress), *synthetic(models, progress)]
+    if options.cards:
+        write_cards([model.path for model in shipped], judged)
+    text = page_of(judged)
     page = PAGE.read_text(encoding="utf-8")
     before, rest = page.split(FIRST)
     after = rest.split(LAST)[1]
