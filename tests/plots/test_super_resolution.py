@@ -7,7 +7,13 @@ import pandas as pd
 import pytest
 
 from napari_battery.errors import InputError
-from napari_battery.plots import grey_histograms, quality_plot, theme_style, training_curves
+from napari_battery.plots import (
+    grey_histograms,
+    patch_comparison,
+    quality_plot,
+    theme_style,
+    training_curves,
+)
 from napari_battery.tables import SUPERRES_QUALITY
 
 METHODS = ("cubic", "cubic + grey match", "a $model")
@@ -127,3 +133,20 @@ def test_nothing_to_draw_is_said():
     ):
         with pytest.raises(InputError, match="a training history holds"):
             training_curves(table)
+
+
+def test_patches_stand_side_by_side_in_one_grey_range():
+    rng = np.random.default_rng(0)
+    high = rng.random((20, 30)).astype(np.float32)
+    figure, data = patch_comparison(high + 0.1, high + 0.01, high)
+    # differences of 0.1 and 0.01 at a data range of 1, in float32
+    np.testing.assert_allclose(data["psnr_db"], [20, 40], atol=1e-3)
+    shown = [axes.images[0] for axes in figure.axes]
+    assert len({image.get_clim() for image in shown}) == 1
+    assert [axes.get_title() for axes in figure.axes] == [
+        "low, 20.0 dB",
+        "predicted, 40.0 dB",
+        "high",
+    ]
+    figure.draw_without_rendering()
+    assert patch_comparison(high, high, high, figure=figure)[0] is figure

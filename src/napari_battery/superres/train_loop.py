@@ -125,8 +125,7 @@ class Loop:
         settings, state = self.settings, self.state
         epochs, per_epoch = int(_given(settings.epochs)), int(_given(settings.steps_per_epoch))
         try:
-            progress.begin(epochs * per_epoch, "Training")
-            progress.advance(state.steps)
+            progress.begin(epochs * per_epoch - state.steps, "Training")
             while state.epoch < epochs:
                 if settings.early_stopping and state.since_better >= settings.early_stopping:
                     return "early"
