@@ -6,7 +6,7 @@ from typing import Any
 
 from napari.viewer import ViewerModel
 from pydantic import ValidationError
-from qtpy.QtCore import Signal
+from qtpy.QtCore import Qt, Signal
 from qtpy.QtWidgets import (
     QFormLayout,
     QHBoxLayout,
@@ -51,6 +51,8 @@ class SourceList(QWidget):
         self.sources: list[Source] = []
         self.list = QListWidget()
         self.list.setToolTip("What the network learns from")
+        self.list.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
+        self.list.setTextElideMode(Qt.TextElideMode.ElideMiddle)
         self.words, self.notes, self.memory = Notice(), Notice(), Notice()
         self.sample, self.licence = QLineEdit(), QLineEdit()
         self.sample.setToolTip(
