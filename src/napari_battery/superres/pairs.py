@@ -9,7 +9,7 @@ import numpy as np
 
 from napari_battery.errors import InputError
 from napari_battery.progress import SILENT, Progress
-from napari_battery.provenance import describe_input
+from napari_battery.provenance import describe_part
 from napari_battery.registration.pairs import AlignedPair
 from napari_battery.superres.cubic import cubic_onto, planes
 from napari_battery.superres.degradation import DegradationSettings, degraded_scan
@@ -130,8 +130,8 @@ def degraded_image(
     truth += np.float32(made.offset)
     # what does not fill a whole low-resolution voxel is cut off, not masked
     used = _whole_part(valid)
-    source = describe_input(high)
-    source["box"] = [[0, used[3 - high.ndim + a].stop] for a in range(high.ndim)]
+    ends = [used[3 - high.ndim + a].stop for a in range(high.ndim)]
+    source = describe_part(high, [(0, end) for end in ends])
     return _image(
         f"{high.name} degraded",
         group or high.name,
