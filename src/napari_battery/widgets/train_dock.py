@@ -96,7 +96,7 @@ class TrainDock(QWidget):
         column.addWidget(self.saving)
         column.addStretch(1)
         fill_scrolling(self, content)
-        self.setMinimumWidth(300)
+        self.setMinimumWidth(330)  # with the scroll bar beside the longest row
 
     def run(self) -> None:
         """Train on everything on the list."""
