@@ -29,6 +29,7 @@ __all__ = [
     "block_result",
     "compute",
     "lazily",
+    "mirrored",
     "read_with_halo",
     "whole",
     "window_of",
@@ -127,10 +128,15 @@ def read_with_halo(data: Any, window: Window, halo: tuple[int, ...]) -> NDArray[
     block: NDArray[Any] = np.asarray(data[bounds])
     for axis, (w, h, n, b) in enumerate(zip(window, halo, data.shape, bounds, strict=True)):
         if w.start - h < 0 or w.stop + h > n:
-            index = np.arange(w.start - h, w.stop + h) % (2 * n)
-            index = np.where(index < n, index, 2 * n - 1 - index)
+            index = mirrored(np.arange(w.start - h, w.stop + h), n)
             block = np.take(block, index - b.start, axis=axis)
     return block
+
+
+def mirrored(index: NDArray[Any], n: int) -> NDArray[Any]:
+    """Where indices along an axis of `n` voxels lie that is mirrored at its faces."""
+    folded = index % (2 * n)
+    return np.asarray(np.where(folded < n, folded, 2 * n - 1 - folded))
 
 
 def windows(box: Window, sides: tuple[int, ...]) -> Iterator[Window]:

@@ -29,6 +29,19 @@ def test_restoring_is_the_inverse_to_a_thousandth_of_a_grey_level():
     assert np.abs(back - data).max() < 1e-3  # float32 holds 3000 to 2e-4
 
 
+@pytest.mark.parametrize("dtype", [np.int32, np.uint32, np.float64])
+def test_a_small_contrast_on_a_large_grey_level_is_kept(dtype):
+    data = _grey(np.int64) + 2**30
+    greys = robust_greys(Volume(data.astype(dtype)))
+    normalised = greys.normalise(data.astype(dtype))
+    # float32 alone holds 2³⁰ to 64 levels
+    np.testing.assert_allclose(
+        normalised, (data - greys.low) / (greys.high - greys.low), rtol=0, atol=1e-6
+    )
+    back = greys.restore(normalised, dtype)
+    assert np.abs(back - data).max() < 1e-2
+
+
 def test_a_lazy_image_gives_the_same_numbers():
     data = _grey(np.uint16)
     lazy = LazyArray(data.shape, data.dtype, lambda window: data[window])

@@ -142,6 +142,16 @@ def test_type_and_grey_levels_are_kept(dtype):
     assert (off > 0.5).mean() < 1e-3
 
 
+@pytest.mark.parametrize("dtype", ["i4", "u4", "f8"])
+def test_32_bit_grey_levels_far_from_zero_are_kept(dtype):
+    small = _image(dtype="i4")
+    far = replace(small, data=(np.asarray(small.data) + 2**30).astype(dtype))
+    expected = np.asarray(super_resolve(small, _untrained(), _set()).data)
+    actual = np.asarray(super_resolve(far, _untrained(), _set()).data)
+    # float32 alone would leave steps of 64 levels
+    assert np.abs(actual - float(2**30) - expected).max() <= (1 if dtype != "f8" else 0.51)
+
+
 @pytest.mark.parametrize("position", [(15.0, 30.0, 33.0), (15.7, 25.5, 36.5)])
 def test_a_blob_stays_put(position):
     z, y, x = np.indices((14, 24, 28)) * 2.3

@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from napari_battery.blocks import mirrored
 from napari_battery.progress import SILENT, Progress
 
 __all__ = ["area_weights", "averaged"]
@@ -54,8 +55,7 @@ def area_weights(
     place = index - centre[:, None]
     weight = _below(place + 0.5, ratio, sigma) - _below(place - 0.5, ratio, sigma)
     weight /= weight.sum(axis=1, keepdims=True)
-    folded = index % (2 * n_high)
-    folded = np.where(folded < n_high, folded, 2 * n_high - 1 - folded)
+    folded = mirrored(index, n_high)
     rows = np.broadcast_to(np.arange(n_low)[:, None], index.shape)
     used = weight > 0
     matrix = coo_array((weight[used], (rows[used], folded[used])), shape=(n_low, n_high))

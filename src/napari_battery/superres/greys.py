@@ -6,8 +6,9 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
+from numpy.typing import DTypeLike, NDArray
 
+from napari_battery.blocks import working_dtype
 from napari_battery.errors import InputError
 from napari_battery.volume import Volume
 
@@ -41,16 +42,21 @@ class Greys:
 
     def normalise(self, grey: Any) -> NDArray[np.float32]:
         """Grey levels of the image as a network sees them; float32, nothing is clipped."""
-        scaled = np.asarray(grey).astype(np.float32)
-        scaled -= np.float32(self.low)
-        scaled *= np.float32(1 / (self.high - self.low))
-        return scaled
+        values = np.asarray(grey)
+        # a small contrast on a large grey level would not survive float32
+        scaled = values.astype(working_dtype(values.dtype))
+        scaled -= self.low
+        scaled *= 1 / (self.high - self.low)
+        return scaled.astype(np.float32, copy=False)
 
-    def restore(self, normalised: Any) -> NDArray[np.float32]:
-        """What a network gave as grey levels of the image; float32."""
-        grey = np.asarray(normalised).astype(np.float32)
-        grey *= np.float32(self.high - self.low)
-        grey += np.float32(self.low)
+    def restore(self, normalised: Any, dtype: DTypeLike = np.float32) -> NDArray[Any]:
+        """What a network gave as grey levels of the image, not yet rounded or clipped.
+
+        They are float32, or float64 for an image whose type needs it (32-bit whole numbers).
+        """
+        grey = np.asarray(normalised).astype(working_dtype(np.dtype(dtype)))
+        grey *= self.high - self.low
+        grey += self.low
         return grey
 
 

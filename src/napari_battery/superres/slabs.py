@@ -90,7 +90,7 @@ class Slabs:
                 for w, b in zip(window, box, strict=True)
             )
             there = _shifted(inner, box)
-            grey = self._greys.restore(values[_shifted(inner, window)])
+            grey = self._greys.restore(values[_shifted(inner, window)], self.dtype)
             result[there] = _as_type(grey, self.dtype)
             gone = self._scaler.gone(inner)
             if gone is not None:
@@ -130,14 +130,14 @@ def _shifted(inner: Window, box: Window) -> Window:
     )
 
 
-def _as_type(grey: NDArray[np.float32], dtype: np.dtype[Any]) -> NDArray[Any]:
+def _as_type(grey: NDArray[Any], dtype: np.dtype[Any]) -> NDArray[Any]:
     if dtype.kind == "f":
         with np.errstate(over="ignore"):  # float16
             return grey.astype(dtype)
     limits = np.iinfo(dtype)
-    # the largest numbers of 32 bits and more are no float32: clip below them
-    high = np.float32(limits.max)
+    # the largest numbers of 64 bits are no float64: clip below them
+    high = grey.dtype.type(limits.max)
     if int(high) > limits.max:
-        high = np.nextafter(high, np.float32(0))
+        high = np.nextafter(high, grey.dtype.type(0))
     rounded: NDArray[Any] = np.rint(grey).clip(limits.min, high).astype(dtype)
     return rounded

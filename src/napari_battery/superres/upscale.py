@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from napari_battery.blocks import window_of
+from napari_battery.blocks import mirrored, window_of
 from napari_battery.errors import InputError
 from napari_battery.io.lazy import LazyArray, Window
 from napari_battery.prepare import kept_metadata
@@ -285,8 +285,7 @@ def _mirrored(data: Any, ranges: list[tuple[int, int]]) -> NDArray[Any]:
     """Voxels of index ranges that may reach beyond the faces, where the image is mirrored."""
     indices, box = [], []
     for (a, b), n in zip(ranges, data.shape, strict=True):
-        index = np.arange(a, b) % (2 * n)
-        index = np.where(index < n, index, 2 * n - 1 - index)
+        index = mirrored(np.arange(a, b), n)
         first = int(index.min())
         box.append(slice(first, int(index.max()) + 1))
         indices.append(index - first)
