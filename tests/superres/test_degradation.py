@@ -84,7 +84,8 @@ def test_rings_lie_about_one_axis_and_gain_changes_from_slice_to_slice():
     high = Volume(flat, (1.0,) * 3)
     ringed = degrade(high, PLAIN.model_copy(update={"ring": 0.05}), seed=3).data
     rings = ringed - degrade(high, PLAIN).data
-    assert 1 < rings.std() < 6  # 5 levels, less what lies between two radii
+    # 5 levels; some 500 rings of unequal size, so a standard error of about 5 %
+    assert rings.std() == pytest.approx(5, rel=0.15)
     gains = degrade(high, PLAIN.model_copy(update={"gain_jitter": 0.05}), seed=3).data
     bright = gains[:, 0].mean(axis=1) - 100
     assert 0.02 < bright.std() / 100 < 0.09

@@ -264,7 +264,7 @@ def _spoilt(
 
 
 def _rings(shape: tuple[int, ...], rng: np.random.Generator) -> NDArray[np.float32]:
-    """Rings about one axis, each of unit variance; each slice is another row of the detector."""
+    """Rings of unit variance about one axis; each slice is another row of the detector."""
     n_z, n_y, n_x = shape
     centre = rng.uniform(0.25, 0.75, 2) * (n_y, n_x)
     radius = np.hypot(
@@ -274,4 +274,5 @@ def _rings(shape: tuple[int, ...], rng: np.random.Generator) -> NDArray[np.float
     nearest = radius.astype(np.int64)
     between = (radius - nearest).astype(np.float32)
     rings: NDArray[Any] = profile[:, nearest] * (1 - between) + profile[:, nearest + 1] * between
-    return np.asarray(rings, np.float32)
+    # halfway between two rings the mean of both has half their variance
+    return np.asarray(rings / np.hypot(1 - between, between), np.float32)
