@@ -7,6 +7,7 @@ import pytest
 from scipy.ndimage import gaussian_filter
 
 from napari_battery.errors import InputError
+from napari_battery.io.lazy import LazyArray
 from napari_battery.superres.card import Card
 from napari_battery.superres.round_trip import round_trip
 from napari_battery.superres.upscale import target_grid, upscaled
@@ -60,6 +61,26 @@ def test_blocks_do_not_matter(monkeypatch):
     rows = round_trip(low, high, _TOLD)
     # float32 sums of some hundred voxels
     np.testing.assert_allclose(rows.map.data, whole.map.data, atol=1e-3)
+
+
+def test_of_a_result_in_a_file_little_is_held(monkeypatch):
+    low, high = _scan()
+    whole = round_trip(low, high, _TOLD)
+    monkeypatch.setattr("napari_battery.superres.round_trip._ROWS_BYTES", 1)
+    read = []
+
+    def slices(window):
+        read.append(window[0].stop - window[0].start)
+        return np.asarray(high.data)[window]
+
+    lazy = replace(high, data=LazyArray(high.shape, high.dtype, slices))
+    trip = round_trip(low, lazy, _TOLD)
+    # a slice of the scan: three of the result, and 4 sigma of 1.8 slices on either side
+    assert max(read) <= 3 + 2 * 9
+    assert not isinstance(trip.map.data, np.ndarray)
+    assert trip.rms == pytest.approx(whole.rms, rel=1e-5)
+    # float32 sums of some hundred voxels
+    np.testing.assert_allclose(trip.map.data[2:5, 7:], whole.map.data[2:5, 7:], atol=1e-3)
 
 
 def test_a_part_and_a_picture():

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from typing import Any
 
@@ -9,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from napari_battery.errors import InputError
-from napari_battery.io.lazy import LazyArray, Window
+from napari_battery.io.lazy import LazyArray, Window, is_lazy
 from napari_battery.prepare import crop
 from napari_battery.progress import SILENT, Progress
 from napari_battery.provenance import provenance
@@ -35,7 +36,8 @@ class RoundTrip:
     psf_sigma: float
     """Of the point spread, in voxels of the image."""
     map: Volume
-    """Degraded result minus image, float32, on the image's grid; NaN where there is nothing."""
+    """Degraded result minus image, float32, on the image's grid; NaN where there is nothing.
+    Of a result in a file it is computed as it is read."""
     notes: tuple[str, ...] = ()
 
     @property
@@ -67,7 +69,7 @@ def round_trip(image: Volume, result: Volume, card: Card, progress: Progress = S
         The middle of the point spreads of its ``degradation`` is taken; ½ voxel where it
         tells none, and said.
     progress : Progress
-        Advanced per block of slices.
+        Advanced per slab of slices.
 
     Returns
     -------
@@ -85,15 +87,26 @@ def round_trip(image: Volume, result: Volume, card: Card, progress: Progress = S
     sigma, notes = _psf(card)
     window = _covered(image, result)
     part = crop(image, [(w.start, w.stop) for w in window])
-    difference = np.asarray(_degraded(image, result, window, sigma, progress))
-    for row in range(part.shape[0]):
-        difference[row] -= np.asarray(part.data[row])
-    inside = np.isfinite(difference)
-    if part.region is not None:
-        inside &= np.asarray(part.region[...]).astype(bool)
-    if not inside.any():
+    difference, rows = _difference(image, result, part, window, sigma)
+    in_file = result.path is not None or is_lazy(result.data)
+    kept = None if in_file else np.empty(part.shape, np.float32)
+    squares, count = 0.0, 0
+    starts = range(0, part.shape[0], rows)
+    progress.begin(len(starts), "Comparing with the image")
+    for start in starts:
+        slab = slice(start, min(start + rows, part.shape[0]))
+        block = difference[slab]
+        if kept is not None:
+            kept[slab] = block
+        inside = np.isfinite(block)
+        if part.region is not None:
+            inside &= np.asarray(part.region[slab]).astype(bool)
+        squares += float(np.sum(block[inside].astype(np.float64) ** 2))
+        count += int(inside.sum())
+        progress.advance()
+    if not count:
         raise InputError(f"“{result.name}” and “{image.name}” have no voxel in common.")
-    rms = float(np.sqrt(np.mean(difference[inside].astype(np.float64) ** 2)))
+    rms = float(np.sqrt(squares / count))
     try:
         noise = estimate_noise(part)
     except InputError:
@@ -101,7 +114,10 @@ def round_trip(image: Volume, result: Volume, card: Card, progress: Progress = S
         notes.append(f"The noise of “{image.name}” cannot be measured on so small a part.")
     made = provenance("round trip", None, [image, result], notes)
     mapped = part.like(
-        difference, f"{result.name} round trip", region=None, metadata={"made": made}
+        difference if kept is None else kept,
+        f"{result.name} round trip",
+        region=None,
+        metadata={"made": made},
     )
     if image.metadata.get("synthetic"):
         mapped.metadata["synthetic"] = True
@@ -134,33 +150,35 @@ def _covered(image: Volume, result: Volume) -> tuple[slice, ...]:
     return tuple(window)
 
 
-def _degraded(
-    image: Volume, result: Volume, window: tuple[slice, ...], sigma: float, progress: Progress
-) -> NDArray[np.float32]:
-    """The scan that one would get of the result, on a window of the image's grid."""
+def _difference(
+    image: Volume, result: Volume, part: Volume, window: tuple[slice, ...], sigma: float
+) -> tuple[LazyArray, int]:
+    """The scan that one would get of the result minus a window of the image, computed when read.
+
+    Also how many slices (of a picture, rows) suit the memory.
+    """
     weights = []
     for axis, w in enumerate(window):
         size, fine = image.known_voxel_size_um()[axis], result.known_voxel_size_um()[axis]
         first = (image.origin_um[axis] + w.start * size - result.origin_um[axis]) / fine
         n_low, n_high = w.stop - w.start, result.shape[axis]
         weights.append(area_weights(n_low, n_high, size / fine, first, sigma * size / fine))
-    if image.ndim == 2:
-        one = area_weights(1, 1, 1.0, 0.0)
-        plane = np.asarray(result.data)[None]
-        return np.asarray(averaged(plane, [one, *weights], progress)[0])
-    small = np.empty([w.shape[0] for w in weights], np.float32)
-    per_row = 4 * small[0].size * max(1, round(weights[0].shape[1] / len(small)))
-    rows = max(1, _ROWS_BYTES // per_row)
-    starts = range(0, len(small), rows)
-    progress.begin(len(starts), "Comparing with the image")
-    for start in starts:
-        along_z = weights[0][start : start + rows]
-        used = along_z.nonzero()[1]
+    one = [area_weights(1, 1, 1.0, 0.0)] if image.ndim == 2 else []
+
+    def read(box: Window) -> NDArray[np.float32]:
+        along = weights[0][box[0].start : box[0].stop]
+        used = along.nonzero()[1]
         low, high = int(used.min()), int(used.max()) + 1
-        here = _slices(result.data, low, high)
-        small[start : start + rows] = averaged(here, [along_z[:, low:high], *weights[1:]])
-        progress.advance()
-    return small
+        fine = np.asarray(result.data[low:high])[None] if one else _slices(result.data, low, high)
+        degraded = averaged(fine, [*one, along[:, low:high], *weights[1:]])
+        plane = (slice(None), *box[1:])
+        scan = np.asarray(part.data[box])
+        return np.asarray(degraded.reshape(-1, *part.shape[1:])[plane] - scan, np.float32)
+
+    n_low = part.shape[0]
+    per_row = 4 * math.prod(w.shape[0] for w in weights[1:]) * math.ceil(result.shape[0] / n_low)
+    rows = min(max(1, _ROWS_BYTES // per_row), n_low)
+    return LazyArray(part.shape, np.float32, read, (rows, *part.shape[1:])), rows
 
 
 def _slices(data: Any, low: int, high: int) -> LazyArray:
