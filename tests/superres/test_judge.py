@@ -190,6 +190,11 @@ def test_what_cannot_be_judged_is_said(scans):
         ((replace(low, voxel_size_um=None), high), {}, "voxel size of “low” is unknown"),
         ((low, high), {"boxes": [parse_region("0:46,0:69,0:99")]}, "reaches beyond “high”"),
         ((low, high), {"boxes": [parse_region("0:46,0:8,0:92")]}, "No region of 20 voxels"),
+        (
+            (crop(low, [(0, 20), (0, 30), (0, 20)]), high),
+            {"boxes": [parse_region("0:46,0:69,0:40"), parse_region("0:46,0:69,60:92")]},
+            "z 0 to 46, y 0 to 69, x 60 to 92 of “high” lies outside of what “low cropped” shows",
+        ),
     ]
     for pair, given, message in cases:
         with pytest.raises(InputError, match=message):

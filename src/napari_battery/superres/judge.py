@@ -33,6 +33,7 @@ from napari_battery.superres.judge_regions import (
     bounding_window,
     check_unseen,
     grid_of_regions,
+    region_words,
     trimmed,
     window_in,
 )
@@ -152,7 +153,7 @@ def judge(
         pair = mend(pair, progress=progress)
     offset = _offset(pair.high, high)
     sampled, valid = _on_grid(pair, progress)
-    inner = [_shifted(box, -offset, pair.high.shape) for box in boxes]
+    inner = [_inner(box, offset, pair.high, low, high) for box in boxes]
     regions, left_out = _regions(inner, pair.high.shape, valid, settings)
     outer = [_shifted(region, offset, high.shape) for region in regions]
     notes = [*pair.notes, *check_unseen(outer, high, (where, high), [m.card for m in models])]
@@ -263,6 +264,19 @@ def _shifted(window: Window, by: NDArray[np.int64], shape: Sequence[int]) -> Win
     )
 
 
+def _inner(
+    box: Window, offset: NDArray[np.int64], part: Volume, low: Volume, high: Volume
+) -> Window:
+    """A box of the high scan in voxels of the part that both scans show."""
+    window = _shifted(box, -offset, part.shape)
+    if any(w.start >= w.stop for w in window):
+        raise InputError(
+            f"The region {region_words(box)} of “{high.name}” lies outside of what “{low.name}” "
+            "shows: choose another part."
+        )
+    return window
+
+
 def _regions(
     boxes: Sequence[Window],
     shape: tuple[int, ...],
@@ -270,10 +284,7 @@ def _regions(
     settings: JudgeSettings,
 ) -> tuple[list[Window], int]:
     """The regions to judge, and how many more there would be."""
-    boxes = [box for box in boxes if all(w.start < w.stop for w in box)] or [
-        tuple(slice(0, n) for n in shape)
-    ]
-    boxes = [trimmed(box, valid) for box in boxes]
+    boxes = [trimmed(box, valid) for box in boxes or [tuple(slice(0, n) for n in shape)]]
     found = grid_of_regions(boxes, settings.region_size, valid)
     found = [r for r in found if min(r[1].stop - r[1].start, r[2].stop - r[2].start) >= _SMALLEST]
     if not found:
