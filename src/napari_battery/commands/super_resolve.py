@@ -76,6 +76,7 @@ def _run(options: argparse.Namespace, progress: Progress) -> dict[str, Any]:
 
         trip = note_round_trip(image, result, model.card, progress)
         write_volume(mapped, trip.map, trip.map.metadata["made"])
+    asked = options.json or "round_trip" in made
     return {
         "image": str(options.output),
         "model": made["model"]["name"],
@@ -90,7 +91,7 @@ def _run(options: argparse.Namespace, progress: Progress) -> dict[str, Any]:
         "tile_px": made["tile_px"],
         "halo_px": made["halo_px"],
         "seam": made["seam"],
-        "round_trip": made.get("round_trip"),
+        **({"round_trip": made.get("round_trip")} if asked else {}),
         "settings": made["settings"],
         "warnings": made["warnings"],
         "notes": unused_sizes(options, image) + made["notes"],

@@ -198,9 +198,9 @@ def _written(
     data = (
         lazy if result.ndim == 3 else LazyArray(result.shape, lazy.dtype, lambda w: lazy[(0, *w)])
     )
-    before = run.tiles.halved
+    before = run.tiles.halved, run.tiles.seam
     written = write_volume(out, replace(result, data=data), made, SILENT)
-    if run.tiles.halved != before:
+    if (run.tiles.halved, run.tiles.seam) != before:
         tell()
         write_json(provenance_path(out), made)
     return replace(written, metadata={**written.metadata, "made": made})
