@@ -28,6 +28,7 @@ from napari_battery.registration.pairs import cut_to_overlap, mend
 from napari_battery.samples import sample_path, sandstone
 from napari_battery.superres.model_files import Model, shipped_folder, write_model
 from napari_battery.superres.pairs import degraded_image, pair_image
+from napari_battery.superres.part import part_of
 from napari_battery.superres.split import SplitSettings, split
 from napari_battery.superres.train import Snapshot, Trained, TrainSettings, new_network, train
 from napari_battery.superres.train_settings import filled

@@ -2,13 +2,16 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
+from scipy.ndimage import gaussian_filter
 
 from napari_battery.errors import InputError
-from napari_battery.registration.pairs import cut_to_overlap
+from napari_battery.registration.pairs import AlignedPair, cut_to_overlap
+from napari_battery.superres.cubic import cubic_onto
 from napari_battery.superres.degradation import DegradationSettings, degrade
 from napari_battery.superres.fit_degradation import fit_degradation, fit_pair
 from napari_battery.superres.greys import robust_greys
 from napari_battery.superres.pairs import degraded_image, pair_image
+from napari_battery.superres.part import part_of
 from napari_battery.synthetic.scan_pair import ScanPairSettings, scan_pair
 from napari_battery.volume import Volume
 
@@ -58,6 +61,59 @@ def test_fitted_settings_make_the_same_scan_again(scans, pair):
     for share in (0.05, 0.5, 0.95):
         expected = np.quantile(scans.low.data, share)
         assert np.quantile(again.data, share) == pytest.approx(expected, abs=4)
+
+
+def _turned_pair():
+    """Low slices along the high scan's columns, voxels of unlike edges, both boxes of files."""
+    rng = np.random.default_rng(5)
+    texture = gaussian_filter(rng.standard_normal((40, 44, 60)), 3)
+    grey = (120 + 40 * texture / texture.std()).astype("f4")
+    high = Volume(grey, (1.0,) * 3, name="high")
+    # z of the low scan is x of the world, y is z, x is y
+    affine = np.eye(4)[[1, 2, 0, 3]]
+    edges = (3.0, 2.5, 2.0)
+    ends = [60 / 3.0, 40 / 2.5, 44 / 2.0]
+    shape = [int(n) for n in ends]
+    origin = tuple(e / 2 - 0.5 + 0.3 for e in edges)
+    low = Volume(np.zeros(shape, "f4"), edges, origin, affine=affine, name="low")
+    low.data[:] = cubic_onto(high, low).data + rng.normal(0, 2, shape)
+    sources = {
+        "low": {"name": "low", "box": [[7 + a, 7 + a + n] for a, n in enumerate(shape)]},
+        "high": {"name": "high", "box": [[100, 140], [10, 54], [30, 90]]},
+    }
+    return AlignedPair(low, high, (0.0,) * 3, [], 0.9, [], sources)
+
+
+def test_a_parts_box_of_the_low_file_is_all_that_it_was_interpolated_from():
+    pair = _turned_pair()
+    image = pair_image(pair)
+    window = (slice(3, 30), slice(11, 40), slice(25, 47))
+    part = part_of(image, window)
+    assert part.provenance["high"]["box"] == [[103, 130], [21, 50], [55, 77]]
+    box = [
+        slice(a - start, b - start)
+        for (a, b), (start, _) in zip(
+            part.provenance["low"]["box"], pair.provenance["low"]["box"], strict=True
+        )
+    ]
+
+    def changed(inside):
+        """Whether other grey levels in the box, or outside of it, change the part."""
+        other = np.array(pair.low.data)
+        mask = np.zeros(other.shape, bool)
+        mask[tuple(box)] = True
+        other[mask == inside] += 1000
+        before, after = (
+            cubic_onto(replace(pair.low, data=data), pair.high).data[window]
+            for data in (pair.low.data, other)
+        )
+        return not np.array_equal(before, after)
+
+    assert changed(inside=True)
+    assert not changed(inside=False)
+    # and hardly more than it needs: a voxel of slack on either side
+    needed = np.array([22 / 3.0, 27 / 2.5, 29 / 2.0])
+    assert (np.array([b.stop - b.start for b in box]) <= needed + 6).all()
 
 
 def test_a_pair_of_scans_becomes_a_training_image(scans, pair):

@@ -68,7 +68,11 @@ def test_the_boxes_of_the_files_say_what_each_part_was_made_of():
     image = replace(
         _numbered((12, 60, 90), 2.0),
         provenance={
-            "low": {"name": "low.tif", "box": [[0, 6], [0, 30], [5, 50]]},
+            "low": {
+                "name": "low.tif",
+                "box": [[0, 6], [0, 30], [5, 50]],
+                "from_high": [[0.5, 0, 0, -0.25], [0, 0.5, 0, -0.25], [0, 0, 0.5, -0.25]],
+            },
             "high": {"name": "high.tif", "box": [[0, 12], [0, 60], [10, 100]]},
         },
     )
@@ -98,6 +102,29 @@ def test_one_sample_of_two_shapes_is_not_split_by_region():
     images = [_numbered((1, 200, 200)), _numbered((1, 200, 210))]
     with pytest.raises(InputError, match="same place"):
         split(images, SplitSettings(patch=32))
+
+
+def test_one_sample_of_several_ratios_is_cut_at_one_place():
+    # alone, the first would be cut along z and the second along x
+    shape = (80, 30, 100)
+    images = [_numbered(shape, ratio) for ratio in (1.5, 3.0)]
+    train, validation = split(images, SplitSettings(patch=20, halo=2))
+    seen, kept = (np.concatenate([i.low.ravel() for i in part]) for part in (train, validation))
+    assert not set(seen) & set(kept)
+
+
+@pytest.mark.parametrize("by", ["region", "group"])
+def test_one_file_under_two_names_is_no_two_samples(by):
+    def named(group, box):
+        high = {"name": "high.tif", "fingerprint": "sha256:1", "box": box}
+        image = _numbered((12, 60, 90), 2.0, group=group, name=group)
+        return replace(image, provenance={"high": high})
+
+    chosen = SplitSettings(by=by, patch=16, share=0.3)
+    one = named("one", [[0, 12], [0, 60], [0, 90]])
+    with pytest.raises(InputError, match="show the same part of high.tif"):
+        split([one, named("other", [[0, 12], [0, 60], [20, 110]])], chosen)
+    split([one, named("other", [[0, 12], [0, 60], [90, 180]])], chosen)
 
 
 def test_no_images_are_refused():

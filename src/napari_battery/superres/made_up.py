@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
-
 from napari_battery.errors import InputError
 from napari_battery.progress import SILENT, Progress
 from napari_battery.superres.degradation import DegradationSettings
 from napari_battery.superres.pairs import degraded_image
+from napari_battery.superres.part import part_of
 from napari_battery.superres.training_image import TrainingImage
 from napari_battery.volume import Volume
 
@@ -42,17 +41,7 @@ def made_up_images(
         for seed in range(DRAWS)
     ]
     least = [min(sides) for sides in zip(*(image.shape for image in made), strict=True)]
-    at = tuple(slice(0, n) for n in least)
-    return [
-        replace(
-            image,
-            low=image.low[at],
-            high=image.high[at],
-            valid=None if image.valid is None else image.valid[at],
-            provenance={**image.provenance, "part": [[0, n] for n in least]},
-        )
-        for image in made
-    ]
+    return [part_of(image, tuple(slice(0, n) for n in least)) for image in made]
 
 
 def for_low_voxel_size(

@@ -11,7 +11,7 @@ from napari_battery.errors import InputError
 from napari_battery.progress import SILENT, Progress
 from napari_battery.provenance import describe_part
 from napari_battery.registration.pairs import AlignedPair
-from napari_battery.superres.cubic import cubic_onto, planes
+from napari_battery.superres.cubic import cubic_onto, grid_to_image, planes
 from napari_battery.superres.degradation import DegradationSettings, degraded_scan
 from napari_battery.superres.fit_degradation import fit_pair
 from napari_battery.superres.greys import robust_greys
@@ -73,7 +73,7 @@ def pair_image(
         _sizes(pair.high, 1.0),
         residual_shift_um=float(np.linalg.norm(pair.residual_shift_um)),
         provenance={
-            **{name: pair.provenance.get(name) for name in ("low", "high")},
+            **_sources(pair),
             "synthetic": any(v.metadata.get("synthetic", False) for v in (pair.low, pair.high)),
             "licence": licence,
             # noise as a share of the grey range, as `DegradationSettings` counts it
@@ -150,6 +150,20 @@ def degraded_image(
             "seed": seed,
         },
     )
+
+
+def _sources(pair: AlignedPair) -> dict[str, Any]:
+    """Where both scans come from; `split` finds the low voxels of a part by ``from_high``."""
+    low, high = (pair.provenance.get(name) for name in ("low", "high"))
+    if low and high and "box" in low and "box" in high:
+        to_low = grid_to_image(pair.high, pair.low)
+        # from indices in the one file to those in the other
+        first = [np.zeros(3), np.zeros(3)]
+        for start, source in zip(first, (low, high), strict=True):
+            start[-len(source["box"]) :] = [a for a, _ in source["box"]]
+        to_low[:3, 3] += first[0] - to_low[:3, :3] @ first[1]
+        low = {**low, "from_high": to_low[:3].tolist()}
+    return {"low": low, "high": high}
 
 
 def _whole_part(valid: Any) -> tuple[slice, ...]:

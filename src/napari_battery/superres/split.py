@@ -4,19 +4,16 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from dataclasses import replace
-from typing import Any, Literal
+from typing import Literal
 
 import numpy as np
 
 from napari_battery.errors import InputError
 from napari_battery.settings import Settings, setting
+from napari_battery.superres.part import CUBIC_REACH, part_of
 from napari_battery.superres.training_image import TrainingImage
 
 __all__ = ["SplitSettings", "cut_gap", "split"]
-
-_CUBIC_REACH = 2
-"""Low-resolution voxels on either side that a cubically interpolated voxel is made of."""
 
 
 class SplitSettings(Settings):
@@ -61,12 +58,15 @@ def split(
     ------
     InputError
         If an image is too small for two parts that hold a patch each, one sample has images of
-        several shapes, or there is only one sample to split by.
+        several shapes, or there is only one sample to split by; if two images of one file
+        would have the same voxels in both parts.
     """
     if not images:
         raise InputError("There are no images to train on.")
     if settings.by == "group":
-        return _by_group(images, settings)
+        train, validation = _by_group(images, settings)
+        _check_apart(train, validation)
+        return train, validation
     shapes: dict[str, tuple[int, ...]] = {}
     for image in images:
         if shapes.setdefault(image.group, image.shape) != image.shape:
@@ -75,17 +75,25 @@ def split(
                 f"{image.shape}, which may show the same place: split by sample, or give images "
                 "of different places different sample names."
             )
-    parts = [_cut(image, settings) for image in images]
-    return [train for train, _ in parts], [validation for _, validation in parts]
+    # one sample is cut at one place, also where its images were degraded by several ratios
+    ratios = {
+        group: max(image.ratio for image in images if image.group == group) for group in shapes
+    }
+    parts = [_cut(image, ratios[image.group], settings) for image in images]
+    train, validation = [part for part, _ in parts], [part for _, part in parts]
+    _check_apart(train, validation)
+    return train, validation
 
 
 def cut_gap(axis: int, ratio: float, settings: SplitSettings) -> int:
     """Voxels that must lie between training and validation along an axis (0 is z)."""
     reach = settings.slices - 1 if axis == 0 else settings.halo
-    return reach + math.ceil(2 * _CUBIC_REACH * ratio)
+    return reach + math.ceil(2 * CUBIC_REACH * ratio)
 
 
-def _cut(image: TrainingImage, settings: SplitSettings) -> tuple[TrainingImage, TrainingImage]:
+def _cut(
+    image: TrainingImage, ratio: float, settings: SplitSettings
+) -> tuple[TrainingImage, TrainingImage]:
     best: tuple[float, int, int, int] | None = None
     least = (settings.slices, settings.patch, settings.patch)
     fits = all(n >= side for n, side in zip(image.shape, least, strict=True))
@@ -93,7 +101,7 @@ def _cut(image: TrainingImage, settings: SplitSettings) -> tuple[TrainingImage, 
     for axis in (2, 1, 0):
         n = image.shape[axis]
         kept = max(least[axis], round(settings.share * n))
-        train = n - kept - cut_gap(axis, image.ratio, settings)
+        train = n - kept - cut_gap(axis, ratio, settings)
         if fits and train >= least[axis] and (best is None or train / n > best[0]):
             best = (train / n, axis, train, n - kept)
     if best is None:
@@ -103,36 +111,28 @@ def _cut(image: TrainingImage, settings: SplitSettings) -> tuple[TrainingImage, 
             f"{settings.patch} each: make the patch smaller, or split by sample."
         )
     _, axis, stop, start = best
-    return _part(image, axis, slice(0, stop)), _part(image, axis, slice(start, None))
+
+    def part(along: slice) -> TrainingImage:
+        return part_of(image, (slice(None),) * axis + (along,))
+
+    return part(slice(0, stop)), part(slice(start, None))
 
 
-def _part(image: TrainingImage, axis: int, along: slice) -> TrainingImage:
-    at = (slice(None),) * axis + (along,)
-    start, stop, _ = along.indices(image.shape[axis])
-    made = dict(image.provenance)
-    for scan, step, reach in (("low", image.ratio, _CUBIC_REACH), ("high", 1.0, 0)):
-        if made.get(scan):
-            made[scan] = _used(made[scan], axis - image.low.ndim, start, stop, step, reach)
-    return replace(
-        image,
-        low=image.low[at],
-        high=image.high[at],
-        valid=None if image.valid is None else image.valid[at],
-        provenance=made,
-    )
-
-
-def _used(
-    source: dict[str, Any], axis: int, start: int, stop: int, step: float, reach: int
-) -> dict[str, Any]:
-    """The source with the box of its voxels that a part is made of; `axis` counts from the end."""
-    box = [list(ends) for ends in source["box"]]
-    first, last = box[axis]
-    box[axis] = [
-        max(first, first + math.floor(start / step) - reach),
-        min(last, first + math.ceil(stop / step) + reach),
-    ]
-    return {**source, "box": box}
+def _check_apart(train: Sequence[TrainingImage], validation: Sequence[TrainingImage]) -> None:
+    """Refuse two images of one file, under different names say, that share high voxels."""
+    for kept in validation:
+        for image in train:
+            one, other = (i.provenance.get("high") or {} for i in (image, kept))
+            sha = one.get("fingerprint")
+            if not sha or sha != other.get("fingerprint"):
+                continue
+            boxes = zip(one.get("box", []), other.get("box", []), strict=True)
+            if all(a < d and c < b for (a, b), (c, d) in boxes):
+                raise InputError(
+                    f"“{image.name}” of the sample “{image.group}” and “{kept.name}” of "
+                    f"“{kept.group}” show the same part of {one.get('name')}, which would train "
+                    "and validate: give both the same sample name, or leave one out."
+                )
 
 
 def _by_group(

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 import sys
 from collections.abc import Iterator, Sequence
 from datetime import UTC, datetime
@@ -23,7 +22,6 @@ from napari_battery.superres.training_image import TrainingImage
 
 __all__ = ["training_card", "training_data"]
 
-_CUBIC_REACH = 2
 _LIMITS = (
     "Made to be trusted only on scans like those it was trained on (see input): a network adds "
     "detail that is likely, not detail that was measured. Check porosity, sizes and cracks "
@@ -100,40 +98,19 @@ def training_data(
 ) -> Iterator[TrainingData]:
     """The files that an image came from, each with the voxels used of it."""
     told = image.provenance
-    part = told.get("part") or [[0, n] for n in image.shape]
     for scan in ("high", "low"):
         source = told.get(scan)
         if not source:
             continue
-        box = source.get("box")
-        if box is not None:
-            box = _of_file(part, box, image, scan)
         yield TrainingData(
             name=Path(source["path"]).name if source.get("path") else str(source.get("name", scan)),
             sha256=source.get("fingerprint") or "",
             licence=str(told.get("licence") or ""),
             synthetic=bool(told.get("synthetic", False)),
-            box=box,
+            box=source.get("box"),
             used_for=used_for,
             note=_note(told, scan),
         )
-
-
-def _of_file(
-    part: list[list[int]], box: list[list[int]], image: TrainingImage, scan: str
-) -> tuple[tuple[int, int], ...]:
-    """The voxels of a file that a part of the high-resolution grid was made of."""
-    part = part[-len(box) :]
-    if scan == "high":
-        return tuple((b[0] + p[0], b[0] + p[1]) for b, p in zip(box, part, strict=True))
-    sizes = zip(image.low_voxel_size_um, image.high_voxel_size_um, strict=True)
-    ratios = [low / high for low, high in sizes][-len(box) :]
-    found = []
-    for (start, stop), (first, last), ratio in zip(box, part, ratios, strict=True):
-        a = start + math.floor(first / ratio) - _CUBIC_REACH
-        b = start + math.ceil(last / ratio) + _CUBIC_REACH
-        found.append((max(start, a), min(stop, b)))
-    return tuple(found)
 
 
 def _note(told: dict[str, Any], scan: str) -> str:
