@@ -20,7 +20,7 @@ from napari_battery.samples import sandstone
 from napari_battery.superres.judge import Judgement, judge
 from napari_battery.superres.judge_bootstrap import bootstrap_interval
 from napari_battery.superres.judge_metrics import SSIM_SETTINGS
-from napari_battery.superres.judge_regions import region_words, unseen_part
+from napari_battery.superres.judge_regions import region_words, unseen_box
 from napari_battery.superres.judge_settings import JudgeSettings
 from napari_battery.superres.judge_table import MATCHED
 from napari_battery.superres.model_files import Model, list_models, read_model, write_model
@@ -59,7 +59,7 @@ class Judged:
 def real(models: Sequence[Model], progress: Progress) -> Judged:
     """The sandstone, where no model has seen it."""
     low, high = sandstone()
-    free = unseen_part(high, [model.card for model in models])
+    free = unseen_box(low, high, [model.card for model in models])
     if free is None:
         raise InputError("The models were trained on all of the sandstone: nothing is left.")
     settings = SETTINGS.model_copy(update={"mend": True})

@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from napari_battery.blocks import whole
 from napari_battery.errors import InputError
 from napari_battery.files import fingerprint
 from napari_battery.io.lazy import Window
@@ -22,6 +23,7 @@ __all__ = [
     "parse_region",
     "region_words",
     "trimmed",
+    "unseen_box",
     "unseen_part",
     "window_in",
 ]
@@ -191,6 +193,33 @@ def unseen_part(scan: Volume, cards: Iterable[Card]) -> Window | None:
     if not boxes:
         return tuple(slice(0, n) for n in scan.shape)
     return _free(bounding_window(boxes), scan.shape)
+
+
+def unseen_box(low: Volume, high: Volume, cards: Sequence[Card]) -> Window | None:
+    """The largest slab of the high scan that no model was trained on, by either scan.
+
+    Reads the scans' files through, to know them by their hashes.
+
+    Returns
+    -------
+    window or None
+        All of the high scan where no model was trained on any of it; None where nothing is
+        left.
+    """
+    found = [slice(0, n) for n in high.shape]
+    for scan in (low, high):
+        free = unseen_part(scan, cards)
+        if free is None:
+            return None
+        if free == whole(scan.shape):
+            continue
+        inside = window_in(high, scan, free)
+        for axis, (w, cut, n) in enumerate(zip(inside, free, scan.shape, strict=True)):
+            # a voxel less where the part ends inside the scan: half of it may lie beyond
+            first = w.start + (1 if cut.start > 0 else 0)
+            stop = w.stop - (1 if cut.stop < n else 0)
+            found[axis] = slice(max(found[axis].start, first), min(found[axis].stop, stop))
+    return None if any(w.start >= w.stop for w in found) else tuple(found)
 
 
 def _seen(

@@ -7,13 +7,14 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from napari_battery.blocks import whole
 from napari_battery.errors import InputError
 from napari_battery.io.lazy import Window
 from napari_battery.progress import Progress
 from napari_battery.superres.judge import Judgement, judge
+from napari_battery.superres.judge_regions import region_words, unseen_box
 from napari_battery.superres.judge_settings import JudgeSettings
 from napari_battery.volume import Volume
-from napari_battery.widgets.judge_where import unseen_box
 from napari_battery.widgets.superres_shelf import Shelved
 
 __all__ = ["Judged", "crack_value", "fits_in_memory", "judge_scans"]
@@ -69,7 +70,12 @@ def judge_scans(
         progress.advance()
     where = ""
     if box is None and unseen:
-        box, where = unseen_box(low, high, [model.card for model in loaded])
+        # where nothing is left, judging all of it says what trained which model
+        free = unseen_box(low, high, [model.card for model in loaded])
+        if free is not None and free != whole(high.shape):
+            box = free
+            words = region_words(box)
+            where = f"Judged at {words} of “{high.name}”: ticked models learnt from the rest."
     boxes = () if box is None else (box,)
     judged = judge(low, high, loaded, settings, progress, boxes=boxes, labels=labels, keep=keep)
     missing = "" if keep else _too_large(high, box, len(models))

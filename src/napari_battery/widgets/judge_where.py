@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from typing import Any
 
 from napari.viewer import ViewerModel
@@ -10,14 +9,11 @@ from qtpy.QtCore import QObject, Qt, Signal
 from qtpy.QtWidgets import QComboBox, QFormLayout, QVBoxLayout, QWidget
 
 from napari_battery.io.lazy import Window
-from napari_battery.superres.card import Card
-from napari_battery.superres.judge_regions import region_words, unseen_part, window_in
-from napari_battery.volume import Volume
 from napari_battery.widgets.box_editor import BoxEditor
 from napari_battery.widgets.choosers import LayerChooser
 from napari_battery.widgets.forms import remembered
 
-__all__ = ["BOX", "EVERYWHERE", "UNSEEN", "WhereToJudge", "unseen_box"]
+__all__ = ["BOX", "EVERYWHERE", "UNSEEN", "WhereToJudge"]
 
 UNSEEN, EVERYWHERE, BOX = "unseen", "everywhere", "box"
 _MODES = {
@@ -105,36 +101,3 @@ class _ChosenLayer(QObject):
     def layers(self) -> list[Any]:
         layer = self._chooser.layer
         return [] if layer is None else [layer]
-
-
-def unseen_box(low: Volume, high: Volume, cards: Sequence[Card]) -> tuple[Window | None, str]:
-    """The part of the high scan that no model learnt from, and that in words.
-
-    Reads the scans' files through to know them by their hashes: not for the window's thread.
-
-    Returns
-    -------
-    window, words
-        None, and no words, where nothing was seen, and where nothing is left: judging all of
-        it then says what trained which model.
-    """
-    found = [slice(0, n) for n in high.shape]
-    for scan in (low, high):
-        free = unseen_part(scan, cards)
-        if free is None:
-            return None, ""
-        if all(w == slice(0, n) for w, n in zip(free, scan.shape, strict=True)):
-            continue
-        inside = window_in(high, scan, free)
-        for axis, (w, cut, n) in enumerate(zip(inside, free, scan.shape, strict=True)):
-            # a voxel less where the part ends inside the scan: half of it may lie beyond
-            first = w.start + (1 if cut.start > 0 else 0)
-            stop = w.stop - (1 if cut.stop < n else 0)
-            found[axis] = slice(max(found[axis].start, first), min(found[axis].stop, stop))
-    whole = all(w == slice(0, n) for w, n in zip(found, high.shape, strict=True))
-    if whole or any(w.start >= w.stop for w in found):
-        return None, ""
-    window = tuple(found)
-    return window, (
-        f"Judged at {region_words(window)} of “{high.name}”: ticked models learnt from the rest."
-    )
