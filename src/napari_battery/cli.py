@@ -81,7 +81,7 @@ def _print(said: dict[str, Any]) -> None:
         if isinstance(value, list | tuple) and name != "notes":
             value = ", ".join(_word(v) for v in value)
         elif isinstance(value, dict):
-            value = json.dumps(value, ensure_ascii=False, default=str)
+            value = _word(value)
         for line in value if name == "notes" else [value]:
             print(f"{title}: {'unknown' if line is None else line}")
 
@@ -91,6 +91,8 @@ def _word(value: Any) -> str:
         return "unknown"
     if isinstance(value, list | tuple):
         return f"[{', '.join(_word(v) for v in value)}]"
+    if isinstance(value, dict):
+        return json.dumps(value, ensure_ascii=False, default=str)
     return value if isinstance(value, str) else f"{value:g}"
 
 

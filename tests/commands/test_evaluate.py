@@ -105,7 +105,8 @@ def test_a_region_and_a_transform(folder, capsys):
 
 def test_people_get_a_line_per_method(folder, capsys):
     pair = (folder / "low.tif", folder / "high.tif")
-    assert main(["evaluate", *map(str, pair), *SMALL]) == 0
+    model = ("--model", str(folder / "raw.safetensors"))
+    assert main(["evaluate", *map(str, pair), *model, *SMALL]) == 0
     lines = dict(line.split(": ", 1) for line in capsys.readouterr().out.splitlines())
     assert lines["cubic + grey match"].startswith("SSIM 0.")
     assert " ± " in lines["cubic"]

@@ -179,6 +179,14 @@ def test_cracks_are_counted_where_they_are_labelled(scans):
         judge(low, high, [], SETTINGS.model_copy(update={"crack": 7}), labels=labels)
 
 
+def test_contrast_that_the_match_turns_round_is_said(scans):
+    low, high = scans
+    turned = replace(low, data=-np.asarray(low.data))
+    (note,) = [n for n in judge(turned, high, [], SETTINGS).notes if "turned round" in n]
+    assert "“high” gets brighter, cubic + grey match gets darker (gain -" in note
+    assert not [n for n in judge(low, high, [], SETTINGS).notes if "turned round" in n]
+
+
 def test_what_cannot_be_judged_is_said(scans):
     low, high = scans
     away = replace(low, origin_um=(900.0, 0.0, 0.0))

@@ -114,7 +114,8 @@ def _run(options: argparse.Namespace, progress: Progress) -> dict[str, Any]:
     files = [] if options.output is None else _write(options.output, judged, progress)
     said = _said(judged)
     if not options.json:
-        said = {**_in_words(judged), **{k: v for k, v in said.items() if k != "methods"}}
+        told = {k: v for k, v in said.items() if k != "methods" and v is not None}
+        said = {**_in_words(judged), **told}
     return {
         **said,
         "output": None if options.output is None else str(options.output),

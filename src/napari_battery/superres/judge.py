@@ -187,6 +187,12 @@ def judge(
         progress,
         keep_one,
     )
+    notes += [
+        f"Where “{high.name}” gets brighter, {method} gets darker (gain {gain:.3g}): its contrast "
+        "was turned round to be compared."
+        for method, (gain, _) in compared.lines.items()
+        if gain < 0
+    ]
     made = {
         **provenance("evaluate", settings, [low, high], notes),
         "pair": pair.provenance,
