@@ -116,12 +116,13 @@ def section(title: str, about: str, judged: Judgement) -> str:
         cells = [_cell(rows, metric) for metric in metrics]
         lines.append(f"| {method} | " + " | ".join([*cells, _gain(rows)]) + " |")
     lines += ["", *_against_default(judged)]
-    return "\n".join([*lines, ""])
+    return "\n".join(lines)
 
 
 def _against_default(judged: Judgement) -> list[str]:
     """The default model's PSNR less each other model's, region by region."""
     by_method = judged.regions.pivot(index="region", columns="method", values="psnr_db")
+    by_method = by_method.dropna(axis="columns", how="all")
     said = []
     for method in by_method.columns.difference([DEFAULT, "cubic", MATCHED]):
         if DEFAULT not in by_method:
