@@ -112,3 +112,32 @@ def test_deleting_the_widget_stops_the_step(qtbot: QtBot) -> None:
         runner.deleteLater()
     thread.join(10)
     assert not thread.is_alive()
+
+
+def test_it_says_how_long_it_takes_and_keeps_to_its_width(
+    runner: StepRunner, qtbot: QtBot, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    now = [100.0]
+    monkeypatch.setattr("napari_battery.widgets.running.time.monotonic", lambda: now[0])
+    go, named = threading.Event(), threading.Event()
+    name = "Super-resolving a stack with a very long name of more than a line"
+
+    def step(progress: Progress) -> None:
+        progress.begin(4, name)
+        named.set()
+        go.wait(10)
+        progress.advance()
+        go.clear()
+        go.wait(10)
+
+    runner.resize(300, 80)
+    runner.start(step, lambda _: None)
+    qtbot.waitUntil(lambda: named.is_set() and runner.bar.text().endswith("0 %"))
+    now[0] += 20
+    go.set()
+    qtbot.waitUntil(lambda: runner.bar.text().endswith("25 %, 60 s left"))
+    text = runner.bar.text()
+    assert text.startswith("Super")
+    assert runner.bar.fontMetrics().horizontalAdvance(text) < runner.bar.width()
+    go.set()
+    qtbot.waitUntil(lambda: not runner.busy)

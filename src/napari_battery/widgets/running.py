@@ -7,7 +7,7 @@ import time
 from collections.abc import Callable
 from typing import Any
 
-from qtpy.QtCore import QTimer, Signal
+from qtpy.QtCore import Qt, QTimer, Signal
 from qtpy.QtWidgets import (
     QHBoxLayout,
     QLabel,
@@ -20,10 +20,13 @@ from qtpy.QtWidgets import (
 
 from napari_battery.errors import InputError
 from napari_battery.progress import CallbackProgress, Cancelled, Progress
+from napari_battery.widgets.durations import duration
 
 __all__ = ["StepRunner"]
 
 _POLL_MS = 40
+_FORESEEN_S = 3.0
+"""How long a stage runs before it is said how long it will take."""
 
 
 class StepRunner(QWidget):
@@ -84,6 +87,8 @@ class StepRunner(QWidget):
         self._outcome: list[Any] = []
         self._on_done: Callable[[Any], None] = lambda _: None
         self._started = 0.0
+        self._stage: tuple[str, int, float] = ("", 0, 0.0)
+        """What is being done, in how many units, and since when."""
         # bound to the event, not to self: the widget is already gone when this fires
         self.destroyed.connect(self._stop.set)
 
@@ -103,7 +108,7 @@ class StepRunner(QWidget):
             return
         self._stop.clear()
         self._report, self._outcome, self._on_done = (0, 0, what), [], on_done
-        self._started = time.monotonic()
+        self._started, self._stage = time.monotonic(), ("", 0, 0.0)
         outcome, stop = self._outcome, self._stop
 
         def report(done: int, total: int, what: str) -> None:
@@ -150,7 +155,24 @@ class StepRunner(QWidget):
         # Qt's bar counts in 32 bits
         self.bar.setRange(0, 1000)
         self.bar.setValue(round(1000 * done / total))
-        self.bar.setFormat(f"{what}: %p %")
+        self._tell(what, f": %p %{self._left(done, total, what)}")
+
+    def _tell(self, what: str, how_far: str) -> None:
+        """Write on the bar; of a text that is too long the middle of what is done gives way."""
+        metrics = self.bar.fontMetrics()
+        room = self.bar.width() - metrics.horizontalAdvance(how_far + "00  ")
+        what = metrics.elidedText(what, Qt.TextElideMode.ElideMiddle, max(room, 0))
+        self.bar.setFormat(what.replace("%", "%%") + how_far)
+
+    def _left(self, done: int, total: int, what: str) -> str:
+        """How long the stage will still take, once that can be told."""
+        now = time.monotonic()
+        if self._stage[:2] != (what, total):
+            self._stage = (what, total, now)
+        passed = now - self._stage[2]
+        if not 0 < done < total or passed < _FORESEEN_S:
+            return ""
+        return f", {duration(passed / done * (total - done))} left"
 
     def _finish(self) -> None:
         self._timer.stop()

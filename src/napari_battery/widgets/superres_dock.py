@@ -86,6 +86,7 @@ class SuperresDock(QWidget):
         self.model.model_changed.connect(self._changed)
         self.form.changed.connect(self._changed)
         self.region.changed.connect(self._tell_size)
+        self.look.box.toggled.connect(lambda on: self._timer.start() if on else None)
         self.out.line.textChanged.connect(self._tell_size)
         self.runner.clicked.connect(self.run)
         self.runner.busy_changed.connect(self._busy_changed)
@@ -103,13 +104,13 @@ class SuperresDock(QWidget):
         details = QWidget()
         inner = QVBoxLayout(details)
         inner.addWidget(self.form.part("tile", "precision", "device"))
-        target.addRow("Part", self.region)
         target.addRow("Result", self.out)
         column.addLayout(top)
         column.addWidget(self.form)
         column.addWidget(self.warnings)
         column.addWidget(self.notice)
         column.addWidget(self.look)
+        column.addWidget(self.region)
         column.addLayout(target)
         column.addWidget(
             Section("Details", details, tooltip="How it is computed", key="superres/details")
@@ -147,7 +148,7 @@ class SuperresDock(QWidget):
     def _made(self, layer: Any, case: Case, made: Volume, seconds: float) -> None:
         added = add_result(self._viewer, layer, case.image, made)
         where = "" if made.path is None else f" in {made.path}"
-        self.look.put_away("Change the model or a setting to preview again.")
+        self.look.put_away("Shows the result now; change the model or a setting to preview again.")
         self.runner.say(f"Made “{added.name}”{where}. {about_result(made, seconds)}")
         self.round_trip.offer(layer, added, case.shelved.card)
 

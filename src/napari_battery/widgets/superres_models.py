@@ -74,7 +74,7 @@ class ModelChooser(QWidget):
         self.list.setSizeAdjustPolicy(
             QComboBox.SizeAdjustPolicy.AdjustToMinimumContentsLengthWithIcon
         )
-        self.list.setMinimumContentsLength(12)
+        self.list.setMinimumContentsLength(8)
         self.list.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Fixed)
         self.card_button = QPushButton("Card…")
         self.card_button.setToolTip(

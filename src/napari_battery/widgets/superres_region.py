@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 from napari.viewer import ViewerModel
 from qtpy.QtCore import QObject, Signal
-from qtpy.QtWidgets import QComboBox, QPushButton, QVBoxLayout, QWidget
+from qtpy.QtWidgets import QComboBox, QHBoxLayout, QLabel, QPushButton, QVBoxLayout, QWidget
 
 from napari_battery.io.lazy import Window
 from napari_battery.widgets.box_editor import BoxEditor
@@ -39,9 +39,12 @@ class RegionPart(QWidget):
         box.setContentsMargins(0, 0, 0, 0)
         box.addWidget(self.view_button)
         box.addWidget(self.editor)
+        row = QHBoxLayout()
+        row.addWidget(QLabel("Part"))
+        row.addWidget(self.kind, 1)
         column = QVBoxLayout(self)
         column.setContentsMargins(0, 0, 0, 0)
-        column.addWidget(self.kind)
+        column.addLayout(row)
         column.addWidget(self._box_part)
         self._box_part.hide()
         self.kind.currentIndexChanged.connect(self._kind_changed)

@@ -7,9 +7,10 @@ from typing import Any
 
 from napari_battery.io.lazy import Window
 from napari_battery.volume import Volume
+from napari_battery.widgets.durations import duration
 from napari_battery.widgets.superres_case import Case, Ready
 
-__all__ = ["about_result", "about_size"]
+__all__ = ["about_result", "about_round_trip", "about_size"]
 
 _MB, _GB = 1e6, 1e9
 
@@ -23,18 +24,17 @@ def about_size(case: Case, window: Window, ready: Ready | None) -> str:
     if case.image.is_assumed:
         words.append(f"voxel size {case.image.voxel_size_source}")
     if ready is not None:
-        words.append(f"about {_duration(ready.seconds(window))} ({ready.engine.precision})")
+        words.append(f"about {duration(ready.seconds(window))} ({ready.engine.precision})")
     return "; ".join(words) + "."
 
 
 def about_result(result: Volume, seconds: float) -> str:
     """What came of a run: time, precision, the check of a seam, and the round trip."""
     made: dict[str, Any] = result.metadata["made"]
-    words = [f"{_duration(seconds)} in {made['precision']} on {made['device']}"]
+    words = [f"{duration(seconds)} in {made['precision']} on {made['device']}"]
     if made["seam"] is not None:
-        words.append(
-            f"two tiles meet to {made['seam']['difference_normalised_grey']:.1g} of the grey range"
-        )
+        off = made["seam"]["difference_normalised_grey"]
+        words.append(f"two tiles meet {f'to {off:.1g} of the grey range' if off else 'exactly'}")
     if made["tiles_halved"]:
         times = "once" if made["tiles_halved"] == 1 else f"{made['tiles_halved']} times"
         words.append(f"tiles halved {times} for want of memory")
@@ -56,11 +56,3 @@ def _bytes(n: float) -> str:
     if n >= _GB:
         return f"{n / _GB:,.1f} GB"
     return f"{n / _MB:,.1f} MB" if n >= _MB else f"{n / 1e3:,.0f} kB"
-
-
-def _duration(seconds: float) -> str:
-    if seconds < 1:
-        return "a second" if seconds > 0.5 else "less than a second"
-    if seconds < 90:
-        return f"{seconds:.0f} s"
-    return f"{seconds / 60:.0f} min" if seconds < 5400 else f"{seconds / 3600:.1f} h"
