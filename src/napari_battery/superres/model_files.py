@@ -115,7 +115,7 @@ def write_model(path: str | os.PathLike[str], model: Model) -> Model:
     InputError
         If the name ends in anything but ``.safetensors``, or the folder cannot be written to.
     """
-    from safetensors.torch import save_file
+    from safetensors.torch import save
 
     path = Path(path)
     _check_ending(path)
@@ -124,7 +124,8 @@ def write_model(path: str | os.PathLike[str], model: Model) -> Model:
         name: tensor.detach().cpu().contiguous() for name, tensor in network.state_dict().items()
     }
     with atomic_path(path) as temporary:
-        save_file(weights, temporary, metadata={"format": "pt", "network": network.name})
+        # not by save_file: what that writes can be read by its owner alone
+        temporary.write_bytes(save(weights, {"format": "pt", "network": network.name}))
         card = model.card.model_copy(
             update={
                 **_facts(network),
