@@ -17,6 +17,7 @@ from qtpy.QtCore import QSettings
 from qtpy.QtWidgets import QApplication, QScrollArea
 
 from napari_battery.demo import electrode_job
+from napari_battery.superres.judge_settings import JudgeSettings
 from napari_battery.superres.train_settings import TrainSettings
 from napari_battery.synthetic import ElectrodeSettings
 from napari_battery.synthetic.moved import Motion, moved_electrode
@@ -185,6 +186,7 @@ def super_resolved() -> None:
     viewer = window()
     viewer.open_sample("napari-battery", "sandstone")
     dock = open_dock(viewer, "Judge super-resolution")
+    dock.form.set_value(JudgeSettings(mend=True))
     wait()
     dock.runner.run_button.click()
     wait(lambda: not dock.runner.busy, settle=1)

@@ -296,6 +296,11 @@ def test_the_target_comes_from_the_card():
     image = _image()
     card = _model().card
     assert target_voxel_size(image, card) == pytest.approx(2.3 / 3, rel=1e-5)
+    wide = card.model_copy(update={"ratio": (3.014, 3.108)})
+    assert target_voxel_size(image.with_voxel_size(6.0, "typed in"), wide) == 2
+    assert target_voxel_size(image, wide) == 0.75
+    same = card.model_copy(update={"ratio": (1.0, 1.005)})
+    assert target_voxel_size(image.with_voxel_size(1.996, "typed in"), same) <= 1.996
     sizes = card.model_copy(
         update={"ratio": None, "low_voxel_size_um": (2.3,) * 2, "high_voxel_size_um": (0.74,) * 2}
     )

@@ -127,21 +127,32 @@ def super_resolve(
 def target_voxel_size(image: Volume, card: Card) -> float:
     """Voxel size in µm that a model is made for on an image: the ratio of its training.
 
+    Where the training had more than one ratio, it is the voxel size with the fewest digits
+    among those they lead to, give or take 1 %: 2 µm for a scan at 6 µm, not 1.96.
+
     Raises
     ------
     InputError
         If the image's voxel size is unknown, or the card tells no ratio.
     """
     size = min(image.known_voxel_size_um())
-    if card.ratio is not None:
-        ratio = math.sqrt(card.ratio[0] * card.ratio[1])
-    elif card.low_voxel_size_um is not None and card.high_voxel_size_um is not None:
-        ratio = math.sqrt(math.prod(card.low_voxel_size_um) / math.prod(card.high_voxel_size_um))
-    else:
-        raise InputError(
-            f"The card of the model “{card.name}” tells no voxel size: give the target voxel size."
-        )
-    return size / ratio
+    if card.ratio is None:
+        if card.low_voxel_size_um is None or card.high_voxel_size_um is None:
+            raise InputError(
+                f"The card of the model “{card.name}” tells no voxel size: give the target voxel "
+                "size."
+            )
+        low, high = math.prod(card.low_voxel_size_um), math.prod(card.high_voxel_size_um)
+        return size / math.sqrt(low / high)
+    least, most = card.ratio
+    middle = size / math.sqrt(least * most)
+    if least == most:
+        return middle
+    for digits in range(1, 6):
+        rounded = float(f"{middle:.{digits}g}")
+        if size / most * 0.99 <= rounded <= min(size, size / least * 1.01):
+            return rounded
+    return middle
 
 
 def slabs_of(

@@ -143,7 +143,8 @@ class ModelChecklist(QWidget):
         card = model.card
         # a lone & would underline the letter after it
         name = card.name.replace("&", "&&")
-        about = f"{card.network}, {card.parameters:,} parameters, {_WHERE[model.origin]}"
+        network = "" if card.network == card.name else f"{card.network}, "
+        about = f"{network}{card.parameters:,} parameters, {_WHERE[model.origin]}"
         box = QCheckBox(f"{name}\n{about}")
         box.setToolTip(f"{one_line(card)}\n{model.path}")
         box.setChecked(str(model.path) not in self._unticked)
