@@ -2,6 +2,7 @@
 
     python benchmarks/superres.py [--threads 2] [--side 1000] [--only paper-cnn battery]
     python benchmarks/superres.py --precision [--steps 150]
+    python benchmarks/superres.py --shipped
 
 The first: one slice of SIDE × SIDE pixels (with the neighbours that a network reads), margins
 read from the mirrored slice, random weights (they do not matter to the time). Beside the
@@ -17,7 +18,8 @@ it goes beyond 100 %.) Memory is the rise of
 the process's peak above the input, weights and imports.
 
 The second: each network is trained for a moment (sand sample, coarsened threefold; nothing to
-be proud of), then PSNR against the sand in float32 and bfloat16 on slices kept out.
+be proud of), then PSNR against the sand in float32 and bfloat16 on slices kept out. The third:
+the same of the shipped models, on the part of the real sandstone that none was trained on.
 """
 
 from __future__ import annotations
@@ -36,7 +38,12 @@ import torch
 from torch import nn
 
 from napari_battery.blocks import read_with_halo, windows
+from napari_battery.samples import sand, sandstone
 from napari_battery.superres.engine import Engine, bfloat16_is_fast
+from napari_battery.superres.judge import judge
+from napari_battery.superres.judge_regions import unseen_box
+from napari_battery.superres.judge_settings import JudgeSettings
+from napari_battery.superres.model_files import list_models, read_model
 from napari_battery.superres.networks import NETWORKS, Network, make_network, parameters
 
 ENGINES = ("patches", "whole", "float32", "bfloat16")
@@ -206,8 +213,6 @@ def sand_pair() -> tuple[np.ndarray, np.ndarray]:
     """The sand sample, coarsened threefold and interpolated back; and itself; grey 0 to 1."""
     from scipy import ndimage
 
-    from napari_battery.samples import sand
-
     high = np.asarray(sand().data, np.float32)[:99, :198, :198]
     low, top = np.quantile(high, [0.005, 0.995])
     high = (high - low) / (top - low)
@@ -255,6 +260,23 @@ def precision_cost(names: list[str], steps: int) -> None:
         )
 
 
+def shipped_precision_cost() -> None:
+    low, high = sandstone()
+    models = [read_model(model.path) for model in list_models() if model.shipped]
+    box = unseen_box(low, high, [model.card for model in models])
+    assert box is not None
+    print("| model | float32 dB | bfloat16 dB | change dB |")
+    print("|---|---|---|---|")
+    worth = {}
+    for precision in ("float32", "bfloat16"):
+        settings = JudgeSettings(mend=True, precision=precision)
+        quality = judge(low, high, models, settings, boxes=[box]).quality
+        worth[precision] = quality[quality["metric"] == "psnr_db"].set_index("method")["value"]
+    for model in models:
+        a, b = (float(worth[precision][model.card.name]) for precision in worth)
+        print(f"| {model.card.name} | {a:.4f} | {b:.4f} | {b - a:+.4f} |")
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--threads", type=int, default=torch.get_num_threads())
@@ -262,6 +284,7 @@ def main() -> None:
     parser.add_argument("--only", nargs="+", default=list(NETWORKS), choices=NETWORKS)
     parser.add_argument("--engines", nargs="+", default=list(ENGINES), choices=ENGINES)
     parser.add_argument("--precision", action="store_true")
+    parser.add_argument("--shipped", action="store_true")
     parser.add_argument("--steps", type=int, default=150)
     parser.add_argument("--case", nargs=2, help=argparse.SUPPRESS)
     given = parser.parse_args()
@@ -270,6 +293,8 @@ def main() -> None:
     elif given.precision:
         torch.set_num_threads(given.threads)
         precision_cost(given.only, given.steps)
+    elif given.shipped:
+        shipped_precision_cost()
     else:
         speed(given.only, given.engines, given.side, given.threads)
 

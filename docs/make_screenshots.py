@@ -187,6 +187,7 @@ def super_resolved() -> None:
     viewer.open_sample("napari-battery", "sandstone")
     dock = open_dock(viewer, "Judge super-resolution")
     dock.form.set_value(JudgeSettings(mend=True))
+    dock.pair.set_mends(True)
     wait()
     dock.runner.run_button.click()
     wait(lambda: not dock.runner.busy, settle=1)
