@@ -148,32 +148,32 @@ COLUMNS: dict[str, Column] = {
     "shift_sd_z_um": Column(
         "Shift z ±",
         "µm",
-        "Standard deviation of the shift, from the noise of its own fit and its neighbours' pull",
+        "Standard deviation: noise of its fit, and its neighbours' pull",
     ),
     "shift_sd_y_um": Column(
         "Shift y ±",
         "µm",
-        "Standard deviation of the shift, from the noise of its own fit and its neighbours' pull",
+        "Standard deviation: noise of its fit, and its neighbours' pull",
     ),
     "shift_sd_x_um": Column(
         "Shift x ±",
         "µm",
-        "Standard deviation of the shift, from the noise of its own fit and its neighbours' pull",
+        "Standard deviation: noise of its fit, and its neighbours' pull",
     ),
     "shift_sd_z_voxels": Column(
         "Shift z ±",
         "voxels",
-        "Standard deviation of the shift, from the noise of its own fit and its neighbours' pull",
+        "Standard deviation: noise of its fit, and its neighbours' pull",
     ),
     "shift_sd_y_voxels": Column(
         "Shift y ±",
         "voxels",
-        "Standard deviation of the shift, from the noise of its own fit and its neighbours' pull",
+        "Standard deviation: noise of its fit, and its neighbours' pull",
     ),
     "shift_sd_x_voxels": Column(
         "Shift x ±",
         "voxels",
-        "Standard deviation of the shift, from the noise of its own fit and its neighbours' pull",
+        "Standard deviation: noise of its fit, and its neighbours' pull",
     ),
     "rotation_z_deg": Column(
         "Turn about z", "°", "Rotation vector, right-handed in x, y, z, in the world"
