@@ -93,6 +93,7 @@ def _onto(columns: Any, weight: Any, grey: Any, sums: Any) -> None:
 
 @numba.njit(cache=True, nogil=True, error_model="numpy")
 def fitted(columns: Any, fit: Any, i: int) -> float:
+    """Grey level that the fit gives sample `i`: the sum of its columns times their factors."""
     value = 0.0
     for p in range(columns.shape[1]):
         value += fit[p] * columns[i, p]
