@@ -1,0 +1,1 @@
+"""Microstructure: fractions, transport, sizes, surfaces, expansion, regression, export."""

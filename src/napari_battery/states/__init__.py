@@ -1,0 +1,1 @@
+"""States of charge: the electrode at several states, compared particle by particle."""

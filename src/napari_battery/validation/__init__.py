@@ -1,0 +1,1 @@
+"""Can a super-resolved volume be trusted for a metric of the microstructure?"""
