@@ -1,1 +1,1 @@
-"""Can a super-resolved volume be trusted for a metric of the microstructure?"""
+"""Whether a super-resolved volume can be trusted for a metric of the microstructure."""
