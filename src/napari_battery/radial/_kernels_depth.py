@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from napari_battery.radial._jit import F64, I32, I64, U8, U16, jit
+from napari_battery._jit import F64, I32, I64, U8, U16, jit
 
 __all__ = ["LARGEST_SMALL", "layers_any", "squares_small"]
 

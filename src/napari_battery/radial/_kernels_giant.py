@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from napari_battery.radial._jit import F64, I64, jit
+from napari_battery._jit import F64, I64, jit
 
 __all__ = ["plane_squares"]
 

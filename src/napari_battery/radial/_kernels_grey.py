@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from napari_battery.radial._jit import F64, I32, I64, U8, U16, jit
+from napari_battery._jit import F64, I32, I64, U8, U16, jit
 
 __all__ = ["SUMMARY", "measure_bytes", "measure_floats", "measure_words"]
 

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from napari_battery.radial._jit import F64, I64, U8, jit
+from napari_battery._jit import F64, I64, U8, jit
 
 __all__ = ["measure_shells"]
 

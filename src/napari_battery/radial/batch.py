@@ -78,9 +78,9 @@ def measure_batch(
     scratch: Scratch,
 ) -> None:
     """Measure the particles `rows` of `out`, all of them inside `block`."""
+    from napari_battery._kernels_find import extract_masks
+    from napari_battery._kernels_shape import describe_shapes
     from napari_battery.radial._kernels_depth import layers_any, squares_small
-    from napari_battery.radial._kernels_find import extract_masks
-    from napari_battery.radial._kernels_shape import describe_shapes
 
     boxes = boxes[rows] - np.array(block.offset * 2)
     sizes, margins = padded_sizes(boxes)

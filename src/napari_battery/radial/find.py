@@ -43,7 +43,7 @@ class Found:
 
 def _scan(flat: NDArray[Any], shape: tuple[int, int, int]) -> tuple[NDArray[Any], NDArray[Any]]:
     """Labels (as bits) and boxes of one flat block."""
-    from napari_battery.radial._kernels_find import rehash, scan_boxes
+    from napari_battery._kernels_find import rehash, scan_boxes
 
     nz, ny, nx = shape
     bits = max(12, int(4 * nx - 1).bit_length())

@@ -8,9 +8,9 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
+from napari_battery.crofton import perimeter, surface_area
 from napari_battery.radial.batch import Measured
 from napari_battery.radial.core import core_table
-from napari_battery.radial.crofton import perimeter, surface_area
 from napari_battery.radial.find import Found
 from napari_battery.radial.layers import LayerRule
 from napari_battery.tables import LAYERS, PARTICLES_2D, PARTICLES_3D, SHELLS

@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from napari_battery.radial._jit import I32, I64, U8, jit
+from napari_battery._jit import I32, I64, U8, jit
 
 __all__ = ["describe_shapes"]
 

@@ -1,4 +1,4 @@
-"""How the kernels of the radial analysis are compiled."""
+"""How most kernels are compiled."""
 
 from __future__ import annotations
 

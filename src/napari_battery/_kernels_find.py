@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from napari_battery.radial._jit import I32, I64, U8, U64, jit
+from napari_battery._jit import I32, I64, U8, U64, jit
 
 __all__ = ["extract_masks", "rehash", "scan_boxes"]
 
