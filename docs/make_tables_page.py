@@ -14,6 +14,7 @@ TABLES = {
     "particle shifts": tables.PARTICLE_SHIFTS,
     "series": tables.SERIES,
     "matches": tables.MATCHES,
+    "microstructure": tables.MICROSTRUCTURE,
     "super-resolution quality": tables.SUPERRES_QUALITY,
     "super-resolution quality by region": tables.SUPERRES_REGIONS,
     "training": tables.TRAINING,

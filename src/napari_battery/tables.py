@@ -19,6 +19,7 @@ __all__ = [
     "CONTACTS",
     "LAYERS",
     "MATCHES",
+    "MICROSTRUCTURE",
     "PARTICLES_2D",
     "PARTICLES_3D",
     "PARTICLES_BY_STATE",
@@ -257,19 +258,23 @@ COLUMNS: dict[str, Column] = {
     "delta": Column("Mean ΔĪ_prist", _GREY, "Mean over particles of the change of the core mean"),
     "ses_delta": Column("SES of mean ΔĪ_prist", _GREY, "Sampling error of that mean, σ/√n"),
     "true_delta": Column("True mean ΔĪ_prist", _GREY, "What a synthetic sample was given"),
-    "method": Column("Method", "", "How the low scan was brought to the high scan's resolution"),
-    "metric": Column("Metric", "", "Which column of the regions' table is summed up"),
-    "value": Column("Mean", "", "Mean over regions"),
+    "method": Column("Method", "", "How the number, or the scan that is judged, was made"),
+    "metric": Column("Metric", "", "Name of the number; which column of regions is summed up"),
+    "value": Column("Value", "", "Of the whole volume, or the mean over regions"),
     "sd": Column("SD", "", "Standard deviation between regions (ddof 1)"),
-    "ci_low": Column("Interval from", "", "Of the mean: studentised bootstrap over regions"),
-    "ci_high": Column("Interval to", "", "Of the mean: studentised bootstrap over regions"),
+    "ci_low": Column("Interval from", "", "Of the mean over regions, as its method says"),
+    "ci_high": Column("Interval to", "", "Of the mean over regions, as its method says"),
     "n_regions": Column("Regions", "", "Regions that have this metric"),
     "difference": Column(
         "Difference", "", "Mean over regions of the method less “cubic + grey match” in the same"
     ),
     "difference_ci_low": Column("Difference from", "", "Interval of the paired difference"),
     "difference_ci_high": Column("Difference to", "", "Interval of the paired difference"),
-    "region": Column("Region", "", "Number of the region, from 1"),
+    "region": Column("Region", "", "Number of the region, from 1, or which part of the volume"),
+    "volume": Column("Volume", "", "Name of the volume that was measured"),
+    "axis": Column("Axis", "", "Direction of a number that has one"),
+    "phase": Column("Phase", "", "What it is of; two phases for what lies between them"),
+    "unit": Column("Unit", "", "Of value, sd and interval"),
     "ssim": Column("SSIM", "", "Structural similarity with the high scan (Wang et al. 2004)"),
     "psnr_db": Column("PSNR", "dB", "Peak signal to noise; the peak is the high scan's range"),
     "mse": Column("MSE", "", "Mean squared error; the high scan's robust range is 1"),
@@ -344,6 +349,11 @@ SERIES = (
     "residual_median_um", "residual_p95_um", "note",
 )  # fmt: skip
 MATCHES = ("label", "matched", "iou", "is_new")
+MICROSTRUCTURE = (
+    "volume", "region", "metric", "axis", "phase", "value", "unit", "sd", "ci_low", "ci_high",
+    "n_regions", "method",
+)  # fmt: skip
+"""Long: one row per number; region is whole, sub-regions, or threshold ± δ."""
 SUPERRES_QUALITY = (
     "method", "metric", "value", "sd", "ci_low", "ci_high", "n_regions",
     "difference", "difference_ci_low", "difference_ci_high",
