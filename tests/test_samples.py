@@ -15,10 +15,10 @@ CHECKSUMS = re.findall(
 )
 
 
-def test_every_image_has_a_checksum():
+def test_every_image_and_table_has_a_checksum():
     root = sample_path("")
-    images = {p.relative_to(root).as_posix() for p in root.rglob("*.tif")}
-    assert {name for _, name in CHECKSUMS} == images
+    data = [p for p in root.rglob("*") if p.suffix in (".tif", ".csv")]
+    assert {name for _, name in CHECKSUMS} == {p.relative_to(root).as_posix() for p in data}
 
 
 @pytest.mark.parametrize(("checksum", "name"), CHECKSUMS)

@@ -22,6 +22,7 @@ from napari_battery.commands import (
     propagate,
     radial,
     register,
+    regress,
     super_resolve,
     train,
 )
@@ -45,6 +46,7 @@ _STEPS = (
     propagate,
     radial,
     map,
+    regress,
     demo,
 )
 

@@ -6,6 +6,7 @@ imported when a figure is made, not before.
 
 from napari_battery.plots.distributions import core_histogram, size_distribution
 from napari_battery.plots.profile import radial_profile
+from napari_battery.plots.regression import regression_plot
 from napari_battery.plots.saving import save_plot
 from napari_battery.plots.style import PAPER, Plot, Style, theme_style
 from napari_battery.plots.super_resolution import (
@@ -28,6 +29,7 @@ __all__ = [
     "patch_comparison",
     "quality_plot",
     "radial_profile",
+    "regression_plot",
     "save_plot",
     "size_distribution",
     "theme_style",
