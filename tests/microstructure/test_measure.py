@@ -15,6 +15,7 @@ from napari_battery.microstructure.measure import (
     WHOLE,
     measure_microstructure,
 )
+from napari_battery.microstructure.measure_settings import MicrostructureSettings
 from napari_battery.microstructure.metric import Found, Metric, Quantity, Value, choose
 from napari_battery.microstructure.phases import parse_codes, phases_of
 from napari_battery.microstructure.representative import trend
@@ -24,7 +25,6 @@ from napari_battery.microstructure.sample import (
     phases_sample,
     with_labels,
 )
-from napari_battery.microstructure.settings import MicrostructureSettings
 from napari_battery.microstructure.subregions import boxes, spread
 from napari_battery.progress import CallbackProgress, Cancelled
 from napari_battery.tables import MICROSTRUCTURE

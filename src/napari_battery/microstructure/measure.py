@@ -11,10 +11,10 @@ import pandas as pd
 
 from napari_battery.errors import InputError
 from napari_battery.microstructure import stages
+from napari_battery.microstructure.measure_settings import MicrostructureSettings
 from napari_battery.microstructure.metric import Curve, Found, Metric, choose
 from napari_battery.microstructure.representative import representative_table
 from napari_battery.microstructure.sample import Sample
-from napari_battery.microstructure.settings import MicrostructureSettings
 from napari_battery.microstructure.subregions import boxes, spread
 from napari_battery.microstructure.thresholds import threshold_sets
 from napari_battery.progress import SILENT, Progress

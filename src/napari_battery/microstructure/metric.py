@@ -9,8 +9,8 @@ from typing import Literal, NamedTuple
 import pandas as pd
 
 from napari_battery.errors import InputError
+from napari_battery.microstructure.measure_settings import MicrostructureSettings
 from napari_battery.microstructure.sample import Sample
-from napari_battery.microstructure.settings import MicrostructureSettings
 from napari_battery.progress import Progress
 
 __all__ = ["Curve", "Found", "Metric", "Quantity", "Value", "choose"]

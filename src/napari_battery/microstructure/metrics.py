@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
+from napari_battery.microstructure.measure_settings import MicrostructureSettings
 from napari_battery.microstructure.metric import Found, Metric, Quantity, Value
 from napari_battery.microstructure.sample import Sample
-from napari_battery.microstructure.settings import MicrostructureSettings
 from napari_battery.progress import Progress
 
 __all__ = ["METRICS"]
