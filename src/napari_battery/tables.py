@@ -26,6 +26,12 @@ __all__ = [
     "PARTICLE_SHIFTS",
     "SERIES",
     "SHELLS",
+    "STATES",
+    "STUDY_GREYS",
+    "STUDY_LEDGER",
+    "STUDY_NOISE",
+    "STUDY_PARTICLES",
+    "STUDY_PARTICLES_2D",
     "SUPERRES_QUALITY",
     "SUPERRES_REGIONS",
     "TRAINING",
@@ -257,6 +263,58 @@ COLUMNS: dict[str, Column] = {
     "ses_mean": Column("SES of the mean", _GREY, "Sampling error of the mean, σ/√n"),
     "delta": Column("Mean ΔĪ_prist", _GREY, "Mean over particles of the change of the core mean"),
     "ses_delta": Column("SES of mean ΔĪ_prist", _GREY, "Sampling error of that mean, σ/√n"),
+    "sd_mean": Column("Spread of core means", _GREY, "Between particles (ddof 1)"),
+    "sem_mean": Column(
+        "SEM of the mean", _GREY, "As published: root mean square over particles of SEM_P"
+    ),
+    "se_tot_mean": Column(
+        "SE_tot of the mean",
+        _GREY,
+        "As published: √(SES² + SEM²); overstates the error of the mean, which is SES",
+    ),
+    "sd_delta": Column("Spread of ΔĪ_prist", _GREY, "Between particles (ddof 1)"),
+    "sem_delta": Column(
+        "SEM of ΔĪ_prist",
+        _GREY,
+        "By noise: of a particle √(SEM_P0² + SEM_PSoC² + floor²); of a state their root mean "
+        "square over particles, as published",
+    ),
+    "se_tot_delta": Column(
+        "SE_tot of mean ΔĪ_prist",
+        _GREY,
+        "As published: √(SES² + SEM²); overstates the error of the mean, which is SES",
+    ),
+    "z": Column("z", "", "ΔĪ_prist over its error: of a particle SEM, of a state's mean SES"),
+    "p_value": Column("p-value", "", "Two-sided, of z"),
+    "z_means": Column(
+        "Z of the means", "", "Of two populations' means against the first state (GREAT2 paper)"
+    ),
+    "sem": Column("SEM_P", _GREY, "Error of the core mean by noise: σ_bg·√(V/n)"),
+    "q_value": Column(
+        "q-value", "", "False discovery rate (Benjamini–Hochberg) among the state's kept particles"
+    ),
+    "significant": Column(
+        "Significant", "", "Whether the q-value is within the false discovery rate asked for"
+    ),
+    "direction": Column("Direction", "", "charge, discharge or empty"),
+    "grey": Column("Grey level", _GREY, "Middle of the bin"),
+    "count": Column("Voxels", "voxels", "Voxels of this grey level"),
+    "empty": Column("Voxels, empty", "voxels", "Of them outside particles"),
+    "solid": Column("Voxels, solid", "voxels", "Of them inside particles"),
+    "sigma": Column("σ_bg", _GREY, "Standard deviation of the noise in one voxel, as scanned"),
+    "correlation_voxels": Column(
+        "Correlation volume", "voxels", "n voxels are worth n over this many independent ones"
+    ),
+    "background_mean": Column("Background", _GREY, "Mean grey level where noise was measured"),
+    "source": Column("Source", "", "Whether the background was given, proposed, or σ typed in"),
+    "repeat_floor": Column(
+        "Repeat-scan floor", _GREY, "Spread of a repeated scan's ΔĪ beyond its noise"
+    ),
+    "repeat_offset": Column("Repeat-scan offset", _GREY, "Largest mean ΔĪ of a repeated scan"),
+    "rule": Column("Rule", "", "Name of the rule's switch"),
+    "switched_on": Column("Switched on", "", "Whether the rule was applied"),
+    "particles": Column("Particles", "", "Particles that break the rule in any state"),
+    "only_this": Column("Only this", "", "Of them, those that break no other rule"),
     "true_delta": Column("True mean ΔĪ_prist", _GREY, "What a synthetic sample was given"),
     "method": Column("Method", "", "How the number, or the scan that is judged, was made"),
     "metric": Column("Metric", "", "Name of the number; which column of regions is summed up"),
@@ -333,6 +391,32 @@ PARTICLES_BY_STATE = (
 )  # fmt: skip
 """Without a voxel size positions and shifts are in voxels (``shift_z_voxels``), and no µm³ is
 made; in 2-D there are areas in place of volumes, and no z."""
+STUDY_PARTICLES = (
+    "label", "state", "volume_voxels", "volume_um3", "equivalent_diameter_um", "volume_change",
+    "centroid_z_um", "centroid_y_um", "centroid_x_um", "shift_z_um", "shift_y_um", "shift_x_um",
+    "surface_area_um2", "sphericity", "n_layers", "mean", "core_mean", "core_std", "core_voxels",
+    "delta_core_mean", "sem", "sem_delta", "z", "p_value", "q_value", "significant",
+    "shift_radii", "iou", "cross_label", "cross_iou", "pieces", "largest_piece",
+    "touches_border", "kept", "reason", "note",
+)  # fmt: skip
+STUDY_PARTICLES_2D = (
+    "label", "state", "area_pixels", "area_um2", "equivalent_diameter_um", "volume_change",
+    "centroid_y_um", "centroid_x_um", "shift_y_um", "shift_x_um",
+    "perimeter_um", "circularity", "n_layers", "mean", "core_mean", "core_std", "core_voxels",
+    "delta_core_mean", "sem", "sem_delta", "z", "p_value", "q_value", "significant",
+    "shift_radii", "iou", "cross_label", "cross_iou", "pieces", "largest_piece",
+    "touches_border", "kept", "reason", "note",
+)  # fmt: skip
+STATES = (
+    "state", "direction", "n", "mean", "sd_mean", "ses_mean", "sem_mean", "se_tot_mean",
+    "delta", "sd_delta", "ses_delta", "sem_delta", "se_tot_delta", "z", "p_value", "z_means",
+)  # fmt: skip
+STUDY_NOISE = (
+    "state", "sigma", "correlation_voxels", "background_mean", "n_voxels", "source",
+    "repeat_floor", "repeat_offset",
+)  # fmt: skip
+STUDY_GREYS = ("state", "grey", "count", "empty", "solid")
+STUDY_LEDGER = ("rule", "reason", "switched_on", "particles", "only_this")
 CONTACTS = ("state", "label", "neighbour", "contact_faces", "contact_area_um2")
 PARTICLE_SHIFTS = (
     "label", "centroid_z_um", "centroid_y_um", "centroid_x_um",

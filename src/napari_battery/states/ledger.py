@@ -110,9 +110,8 @@ def left_out(table: pd.DataFrame, matched: bool = True) -> pd.DataFrame:
             {"label": np.int64, "reason": str, "states": str}
         )
     if not matched:
-        return rows.rename(columns={"state": "states"})[["label", "reason", "states"]].reset_index(
-            drop=True
-        )
+        each = rows.rename(columns={"state": "states"}).reset_index(drop=True)
+        return pd.DataFrame(each[["label", "reason", "states"]])
     bits = _bits(rows["reason"])
     place, labels = pd.factorize(rows["label"], sort=True)
     together = np.zeros(len(labels), np.int64)
