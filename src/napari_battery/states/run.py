@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
@@ -21,7 +21,7 @@ from napari_battery.states.settings import StudyRules, StudySettings
 from napari_battery.states.tabulate import Study, tabulate
 from napari_battery.volume import Volume
 
-__all__ = ["OpenState", "open_files", "run_study"]
+__all__ = ["Gathered", "OpenState", "gather", "open_files", "run_study", "study_of"]
 
 OpenState = Callable[[State], tuple[Volume, Volume | None]]
 """Opens a state's image, and its labels where it has its own."""
@@ -57,7 +57,7 @@ class _Named(Progress):
 
 
 @dataclass(eq=False)
-class _Gathered:
+class Gathered:
     """What is kept of each state: tables, no voxels."""
 
     results: list[RadialResult] = field(default_factory=list)
@@ -67,6 +67,7 @@ class _Gathered:
     contacts: list[pd.DataFrame] = field(default_factory=list)
     notes: list[str] = field(default_factory=list)
     background: Background | None = None
+    made: dict[str, object] = field(default_factory=dict)
 
 
 def run_study(
@@ -125,14 +126,52 @@ def run_study(
     Jones et al., "Demonstrating faster multi-label grey-level analysis for crack detection in
     ex-situ & operando micro-CT images of NMC electrode", sections 2.2 to 3.1.
     """
-    if len(states) < 2:
-        raise InputError(f"A study needs two states at least; there is {len(states)}.")
-    names = [state.name for state in states]
     for pair in repeats:
         for name in pair:
-            if name not in names:
-                raise InputError(f"There is no state “{name}”; the states are {', '.join(names)}.")
-    got = _Gathered(background=background)
+            if name not in [state.name for state in states]:
+                known = ", ".join(state.name for state in states)
+                raise InputError(f"There is no state “{name}”; the states are {known}.")
+    radial = RadialSettings(exclude_layers=settings.exclude_layers)
+    got = gather(
+        states, settings, open_state=open_state, propagate_settings=propagate_settings,
+        label_settings=label_settings, radial_settings=radial, background=background,
+        labels_folder=labels_folder, progress=progress,
+    )  # fmt: skip
+    return study_of(states, got, settings, rules, repeats=repeats, progress=progress)
+
+
+def gather(
+    states: Sequence[State],
+    settings: StudySettings,
+    *,
+    open_state: OpenState = open_files,
+    propagate_settings: PropagateSettings = PropagateSettings(),  # noqa: B008
+    label_settings: LabelSettings = LabelSettings(),  # noqa: B008
+    radial_settings: RadialSettings = RadialSettings(),  # noqa: B008
+    background: Background | None = None,
+    labels_folder: Path | None = None,
+    results: Mapping[str, RadialResult] | None = None,
+    keep_labels: Callable[[State, Volume], None] | None = None,
+    progress: Progress = SILENT,
+) -> Gathered:
+    """All of `run_study` that voxels are needed for; `study_of` makes the study of it.
+
+    Parameters
+    ----------
+    radial_settings : RadialSettings
+        Of the radial analyses.
+    results : mapping of str to RadialResult, optional
+        Finished analyses by state, of the very labels and images that are opened.
+    keep_labels : callable, optional
+        Gets the labels of each state, as they were measured.
+
+    The other parameters, and what is raised, are those of `run_study`.
+    """
+    if len(states) < 2:
+        raise InputError(f"A study needs two states at least; there is {len(states)}.")
+    got = Gathered(background=background)
+    got.made["propagate_settings"] = propagate_settings.model_dump(mode="json")
+    got.made["label_settings"] = label_settings.model_dump(mode="json")
     reference: Volume | None = None
     for state in states:
         here = _Named(progress, state.name)
@@ -154,9 +193,24 @@ def run_study(
             )
             if labels_folder is not None and state.labels is None:
                 _write_labels(labels_folder, state, labels, here)
-        _measure(state, image, labels, settings, got, here)
+        if keep_labels is not None:
+            keep_labels(state, labels)
+        known = (results or {}).get(state.name)
+        _measure(state, image, labels, settings, radial_settings, known, got, here)
         del image, labels
-    assert got.background is not None or settings.background_sigma is not None
+    return got
+
+
+def study_of(
+    states: Sequence[State],
+    got: Gathered,
+    settings: StudySettings = StudySettings(),  # noqa: B008
+    rules: StudyRules = StudyRules(),  # noqa: B008
+    *,
+    repeats: Sequence[tuple[str, str]] = (),
+    progress: Progress = SILENT,
+) -> Study:
+    """The study of what `gather` found; no voxel is looked at."""
     study = tabulate(
         states,
         got.results,
@@ -170,14 +224,12 @@ def run_study(
         notes=got.notes,
         progress=progress,
     )
-    made = {**study.made, "background": _described(got.background)}
-    made["propagate_settings"] = propagate_settings.model_dump(mode="json")
-    made["label_settings"] = label_settings.model_dump(mode="json")
+    made = {**study.made, **got.made, "background": _described(got.background)}
     return replace(study, made=made)
 
 
 def _track_itself(
-    labels: Volume, state: State, settings: StudySettings, got: _Gathered, progress: Progress
+    labels: Volume, state: State, settings: StudySettings, got: Gathered, progress: Progress
 ) -> Volume:
     """The reference's own rows of the table of followed particles."""
     from napari_battery.labelling._tracking import check_labels, find_runs
@@ -199,7 +251,7 @@ def _labels_of(
     image: Volume,
     labels: Volume | None,
     reference: Volume,
-    got: _Gathered,
+    got: Gathered,
     propagate_settings: PropagateSettings,
     label_settings: LabelSettings,
     progress: Progress,
@@ -242,7 +294,7 @@ _NO_RULES = ConsistencySettings(neighbours=False)
 
 
 def _onto(
-    volume: Volume, reference: Volume, state: State, order: int, got: _Gathered, progress: Progress
+    volume: Volume, reference: Volume, state: State, order: int, got: Gathered, progress: Progress
 ) -> Volume:
     """The volume on the reference's grid; says so where it had another."""
     if volume.same_grid(reference):
@@ -270,13 +322,14 @@ def _measure(
     image: Volume,
     labels: Volume,
     settings: StudySettings,
-    got: _Gathered,
+    radial: RadialSettings,
+    known: RadialResult | None,
+    got: Gathered,
     progress: Progress,
 ) -> None:
-    """Radial tables, histogram and noise of one state."""
+    """Radial tables (unless known), histogram and noise of one state."""
     image = _onto(image, labels, state, 1, got, progress)
-    radial = RadialSettings(exclude_layers=settings.exclude_layers)
-    got.results.append(radial_tables(labels, image, radial, progress))
+    got.results.append(known or radial_tables(labels, image, radial, progress))
     got.greys.append(count_greys(image, labels, state.name, progress))
     if settings.background_sigma is not None:
         return
