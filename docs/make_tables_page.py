@@ -23,6 +23,8 @@ TABLES = {
     "microstructure": tables.MICROSTRUCTURE,
     "super-resolution quality": tables.SUPERRES_QUALITY,
     "super-resolution quality by region": tables.SUPERRES_REGIONS,
+    "validation": tables.VALIDATION,
+    "validation by region": tables.VALIDATION_REGIONS,
     "training": tables.TRAINING,
 }
 

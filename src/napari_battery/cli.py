@@ -25,6 +25,7 @@ from napari_battery.commands import (
     regress,
     super_resolve,
     train,
+    validate,
 )
 from napari_battery.errors import InputError
 from napari_battery.progress import Cancelled
@@ -38,6 +39,7 @@ _STEPS = (
     register,
     super_resolve,
     evaluate,
+    validate,
     pair,
     train,
     models,

@@ -35,6 +35,8 @@ __all__ = [
     "SUPERRES_QUALITY",
     "SUPERRES_REGIONS",
     "TRAINING",
+    "VALIDATION",
+    "VALIDATION_REGIONS",
     "Column",
     "column_title",
     "label_column",
@@ -333,6 +335,28 @@ COLUMNS: dict[str, Column] = {
     "axis": Column("Axis", "", "Direction of a number that has one"),
     "phase": Column("Phase", "", "What it is of; two phases for what lies between them"),
     "unit": Column("Unit", "", "Of value, sd and interval"),
+    "high_value": Column("High scan", "", "Mean over regions of the high scan"),
+    "bias": Column("Bias", "", "Mean over regions of the method less the high scan"),
+    "bias_ci_low": Column("Bias from", "", "Interval of the bias"),
+    "bias_ci_high": Column("Bias to", "", "Interval of the bias"),
+    "error": Column("Error", "", "Mean over regions of |method − high scan|"),
+    "error_ci_low": Column("Error from", "", "Interval of the error"),
+    "error_ci_high": Column("Error to", "", "Interval of the error"),
+    "relative_error": Column("Relative error", "", "Error over the mean of |high scan|"),
+    "error_limit": Column("Error allowed", "", "Tolerance × mean of |high scan|"),
+    "improvement": Column(
+        "Improvement", "", "Mean over regions of the error of “cubic + grey match” less the own"
+    ),
+    "improvement_ci_low": Column("Improvement from", "", "Interval of the improvement"),
+    "improvement_ci_high": Column("Improvement to", "", "Interval of the improvement"),
+    "n_infinite": Column("Infinite", "", "Regions where one of the two is infinite, not both"),
+    "verdict": Column(
+        "Verdict",
+        "",
+        "Of models: validated if the improvement's interval is above 0 and the error's ends below "
+        "what is allowed",
+    ),
+    "why": Column("Why", "", "What decided the verdict, in numbers"),
     "ssim": Column("SSIM", "", "Structural similarity with the high scan (Wang et al. 2004)"),
     "psnr_db": Column("PSNR", "dB", "Peak signal to noise; the peak is the high scan's range"),
     "mse": Column("MSE", "", "Mean squared error; the high scan's robust range is 1"),
@@ -447,6 +471,17 @@ SUPERRES_REGIONS = (
     "ssim", "psnr_db", "mse", "mae", "crack_recall", "crack_false",
 )  # fmt: skip
 """Boxes are in voxels of the high scan; the crack columns only where cracks are labelled."""
+VALIDATION = (
+    "method", "metric", "axis", "phase", "unit", "high_value", "value",
+    "bias", "bias_ci_low", "bias_ci_high", "error", "error_ci_low", "error_ci_high",
+    "relative_error", "error_limit", "improvement", "improvement_ci_low", "improvement_ci_high",
+    "n_regions", "n_infinite", "verdict", "why",
+)  # fmt: skip
+"""A metric's errors against the high scan, by method; the verdict is on models only."""
+VALIDATION_REGIONS = (
+    "region", "bbox_z0", "bbox_y0", "bbox_x0", "bbox_z1", "bbox_y1", "bbox_x1", "method",
+    "metric", "axis", "phase", "value", "unit",
+)  # fmt: skip
 TRAINING = (
     "epoch", "steps", "seconds", "lr",
     "train_mse", "train_mae", "train_psnr", "train_ssim",

@@ -15,6 +15,7 @@ from napari_battery.plots.super_resolution import (
     quality_plot,
     training_curves,
 )
+from napari_battery.plots.validation import validation_plot
 from napari_battery.plots.value_map import map_figure, map_legend, map_slice
 
 __all__ = [
@@ -34,4 +35,5 @@ __all__ = [
     "size_distribution",
     "theme_style",
     "training_curves",
+    "validation_plot",
 ]

@@ -6,7 +6,7 @@ from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
-__all__ = ["FORMAT", "Card", "InputRange", "Made", "Range", "TrainingData"]
+__all__ = ["FORMAT", "Card", "InputRange", "Made", "Range", "TrainingData", "Validated", "Verdict"]
 
 FORMAT: Literal["napari-battery-model/1"] = "napari-battery-model/1"
 
@@ -56,6 +56,34 @@ class Made(_Part):
     command: str = ""
 
 
+class Verdict(_Part):
+    """Whether a metric of the microstructure may be measured on what the model makes."""
+
+    metric: str
+    axis: str = ""
+    phase: str = ""
+    verdict: Literal["validated", "not validated", "no verdict"]
+    relative_error: float | None = None
+    """Mean absolute error over regions / mean on the high scan; None where infinite or 0 / 0."""
+    why: str = ""
+
+
+class Validated(_Part):
+    """Metrics of one sample, compared with its high scan."""
+
+    regions: int
+    region_size: int
+    """Voxels of the high scan."""
+    tolerance: float
+    confidence: float
+    truth: str = ""
+    thresholds_grey: tuple[float, ...] = ()
+    synthetic: bool = False
+    version: str = ""
+    date: str = ""
+    verdicts: tuple[Verdict, ...] = ()
+
+
 class Card(_Part):
     """Everything about a model that its weights do not say; NAME.json beside them."""
 
@@ -84,6 +112,8 @@ class Card(_Part):
     precision: str = "float32"
     metrics: dict[str, dict[str, float]] = Field(default_factory=dict)
     """By sample: what was measured there, and how much."""
+    validation: dict[str, Validated] = Field(default_factory=dict)
+    """By sample: for which metrics of the microstructure the model holds there."""
     licence: str = ""
     limits: str = ""
     made: Made = Made()

@@ -23,12 +23,14 @@ __all__ = [
     "ENDING",
     "ListedModel",
     "Model",
+    "find_model",
     "list_models",
     "own_models_folder",
     "read_card",
     "read_foreign",
     "read_model",
     "shipped_folder",
+    "write_card",
     "write_model",
 ]
 
@@ -139,6 +141,21 @@ def write_model(path: str | os.PathLike[str], model: Model) -> Model:
     return Model(network, card)
 
 
+def write_card(path: str | os.PathLike[str], card: Card) -> None:
+    """Write the card of the model file `path`, whose weights stay as they are.
+
+    Raises
+    ------
+    InputError
+        If there is no such model, or the folder cannot be written to.
+    """
+    known = read_card(path)
+    if known.weights_sha256 != card.weights_sha256:
+        raise InputError(f"The card of {path} is of other weights than “{card.name}” has.")
+    with atomic_path(_card_path(Path(path))) as temporary:
+        write_text(temporary, card.model_dump_json(indent=2) + "\n")
+
+
 def read_card(path: str | os.PathLike[str]) -> Card:
     """Read the card of the model file `path`.
 
@@ -173,7 +190,7 @@ def read_model(path_or_name: str | os.PathLike[str], *, check_hash: bool = True)
         If there is no such model, or its file is broken, was changed after its card was
         written, or does not fit the network that the card names.
     """
-    path = _find(path_or_name)
+    path = find_model(path_or_name)
     card = read_card(path)
     if check_hash and card.weights_sha256 and fingerprint(path) != card.weights_sha256:
         raise InputError(
@@ -246,7 +263,14 @@ def read_foreign(
     return Model(made, about.model_copy(update=_facts(made)))
 
 
-def _find(path_or_name: str | os.PathLike[str]) -> Path:
+def find_model(path_or_name: str | os.PathLike[str]) -> Path:
+    """The file of a model: its path, or the name of a shipped or own one.
+
+    Raises
+    ------
+    InputError
+        If there is no such model.
+    """
     path = Path(path_or_name)
     if path.suffix.lower() in _FOREIGN and path.exists():
         raise InputError(
