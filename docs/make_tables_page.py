@@ -19,6 +19,8 @@ TABLES = {
     "contacts": tables.CONTACTS,
     "particle shifts": tables.PARTICLE_SHIFTS,
     "series": tables.SERIES,
+    "inside": tables.INSIDE,
+    "inside, by layer": tables.INSIDE_PROFILE,
     "matches": tables.MATCHES,
     "microstructure": tables.MICROSTRUCTURE,
     "super-resolution quality": tables.SUPERRES_QUALITY,

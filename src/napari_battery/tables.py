@@ -17,6 +17,8 @@ from napari_battery.files import atomic_path
 __all__ = [
     "COLUMNS",
     "CONTACTS",
+    "INSIDE",
+    "INSIDE_PROFILE",
     "LAYERS",
     "MATCHES",
     "MICROSTRUCTURE",
@@ -387,6 +389,29 @@ COLUMNS: dict[str, Column] = {
     "validation_ssim": Column(
         "SSIM, validation", "", "Mean over the validation's patches, for a range of 1"
     ),
+    "change_voxels": Column("Compared voxels", "voxels", "Voxels with data in both states"),
+    "change_mean": Column(
+        "Change inside", _GREY, "Mean of the smoothed difference to the pristine state"
+    ),
+    "change_se": Column(
+        "Change inside ±", _GREY, "Standard error of that mean by the noise, which is correlated"
+    ),
+    "change_std": Column(
+        "Spread of change", _GREY, "Standard deviation of the smoothed difference, noise included"
+    ),
+    "change_independent": Column(
+        "Independent voxels", "", "As many independent voxels would have as exact a mean"
+    ),
+    "change_sigma": Column(
+        "Noise of change", _GREY, "Standard deviation of the smoothed difference by noise alone"
+    ),
+    "fell_share": Column("Fell", "", "Share of the core that fell by more than k times the noise"),
+    "rose_share": Column("Rose", "", "Share of the core that rose by more than k times the noise"),
+    "expected_share": Column("By noise alone", "", "Share that normal noise takes beyond k times"),
+    "is_core": Column("Is core", "", "Whether the layer is deeper than the outer layers left out"),
+    "depth_voxels": Column(
+        "Depth", "voxels", "Of the layer's middle below the surface, in longest voxel edges"
+    ),
 }
 
 PARTICLES_3D = (
@@ -456,6 +481,18 @@ SERIES = (
     "rotation_deg", "scale", "moved_z_um", "moved_y_um", "moved_x_um",
     "residual_median_um", "residual_p95_um", "note",
 )  # fmt: skip
+INSIDE = (
+    "label", "state", "touches_border", "shift_z_um", "shift_y_um", "shift_x_um",
+    "shift_sd_z_um", "shift_sd_y_um", "shift_sd_x_um", "correlation",
+    "change_voxels", "change_mean", "change_se", "change_std", "change_independent",
+    "change_sigma", "fell_share", "rose_share", "expected_share", "note",
+)  # fmt: skip
+"""Inside of each particle; shifts in voxels while the voxel size is unknown, no z in 2-D."""
+INSIDE_PROFILE = (
+    "label", "state", "layer", "depth_um", "relative_radius", "is_core",
+    "change_voxels", "change_mean", "change_se", "change_std",
+)  # fmt: skip
+"""Inside of one particle, by radial layer (``depth_voxels`` while the voxel size is unknown)."""
 MATCHES = ("label", "matched", "iou", "is_new")
 MICROSTRUCTURE = (
     "volume", "region", "metric", "axis", "phase", "value", "unit", "sd", "ci_low", "ci_high",

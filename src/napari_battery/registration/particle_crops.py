@@ -16,7 +16,7 @@ from napari_battery.lengths import spacing_voxels
 from napari_battery.registration.particle_boxes import Boxes
 from napari_battery.volume import Volume
 
-__all__ = ["Crops", "Group", "crops_of", "followed", "groups"]
+__all__ = ["Crops", "Group", "crops_of", "fixed_on", "followed", "groups", "labels_on", "moving_on"]
 
 _HELD_BYTES = 1 << 29
 _MOST_NEIGHBOURS = 64
@@ -263,4 +263,40 @@ def _resampled(
     result: NDArray[np.float32] = ndimage.affine_transform(
         moving, matrix, offset, tuple(window[1] - window[0]), np.float32, order=1, cval=np.nan
     )
+    return result
+
+
+def labels_on(crops: Crops, group: Group, window: NDArray[np.int64]) -> NDArray[Any]:
+    """Labels on a window (first voxel and one past the last) within the volume."""
+    return np.ascontiguousarray(_cut(group.held[0], window))
+
+
+def fixed_on(crops: Crops, group: Group, window: NDArray[np.int64]) -> NDArray[np.float32]:
+    """The fixed image on a window, which may reach beyond what is held: NaN there."""
+    return _padded(crops.fixed, group.held[1], window)
+
+
+def moving_on(crops: Crops, group: Group, window: NDArray[np.int64]) -> NDArray[np.float32]:
+    """The moving image on a window of the fixed grid; NaN where there is none."""
+    if crops.to_moving is None:
+        return _padded(crops.moving, group.held[2], window)
+    there = _in_moving(crops, window)
+    array, z0 = group.held[2]
+    there[:, 0] = np.clip(there[:, 0], z0, z0 + len(array))
+    if (there[0] >= there[1]).any():
+        return np.full(tuple(window[1] - window[0]), np.nan, np.float32)
+    grey = _grey(crops.moving, group.held[2], there)
+    return _resampled(grey, crops.to_moving, window, there[0])
+
+
+def _padded(
+    image: Volume, held: tuple[NDArray[Any], int], window: NDArray[np.int64]
+) -> NDArray[np.float32]:
+    array, z0 = held
+    nz, ny, nx = array.shape
+    inside = np.clip(window, (z0, 0, 0), (z0 + nz, ny, nx))
+    result = np.full(tuple(window[1] - window[0]), np.nan, np.float32)
+    if (inside[0] < inside[1]).all():
+        (a, b, c), (d, e, f) = (inside - window[0]).tolist()
+        result[a:d, b:e, c:f] = _grey(image, held, inside)
     return result
