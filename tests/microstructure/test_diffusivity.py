@@ -13,6 +13,8 @@ from scipy.sparse import coo_matrix
 from scipy.sparse.linalg import spsolve
 
 from napari_battery.errors import InputError
+from napari_battery.microstructure._solution import Watch, solve
+from napari_battery.microstructure._torch_solution import has_card, solve_with_torch
 from napari_battery.microstructure.diffusivity import (
     effective_conductivity,
     effective_diffusivity,
@@ -20,7 +22,7 @@ from napari_battery.microstructure.diffusivity import (
 from napari_battery.microstructure.percolation import percolating_part
 from napari_battery.microstructure.porespy_import import porespy
 from napari_battery.microstructure.settings import TransportSettings
-from napari_battery.progress import CallbackProgress, Cancelled
+from napari_battery.progress import SILENT, CallbackProgress, Cancelled
 
 CUBES = (1.0, 1.0, 1.0)
 FINE = TransportSettings(tolerance=1e-5)
@@ -124,15 +126,6 @@ def test_a_large_medium_uses_every_level_and_both_threads() -> None:
     assert 5 < one.iterations < 100
 
 
-def test_dilute_spheres_obey_maxwell() -> None:
-    """Maxwell (1873): D_eff/D0 = 2(1 - c)/(2 + c) for insulating spheres of fraction c."""
-    z, y, x = np.ogrid[:32, :32, :32]
-    mask = (z - 15.5) ** 2 + (y - 15.5) ** 2 + (x - 15.5) ** 2 > 8.0**2
-    c = 1 - mask.mean()
-    found = effective_diffusivity(mask, CUBES)
-    assert found.relative_diffusivity == pytest.approx(2 * (1 - c) / (2 + c), rel=0.01)
-
-
 @examples(max_examples=15, deadline=None)
 @given(st.integers(0, 2**16), st.floats(0.4, 1.0))
 def test_bounds_and_symmetries(seed: int, fraction: float) -> None:
@@ -153,6 +146,30 @@ def test_a_slice_is_a_volume_of_one_plane() -> None:
     flat = effective_diffusivity(mask, (1, 2), "y", FINE)
     deep = effective_diffusivity(np.repeat(mask[None], 4, 0), (1, 1, 2), "y", FINE)
     assert flat.relative_diffusivity == pytest.approx(deep.relative_diffusivity, rel=1e-4)
+
+
+@pytest.mark.parametrize("phases", [1, 2])
+def test_torch_gives_the_same(phases: int) -> None:
+    """What runs on a graphics card, here on the processor."""
+    medium = percolating_part(random_medium((20, 18, 16), 0.6, 6))
+    if phases == 2:
+        medium = np.where(random_medium(medium.shape, 0.3, 7), 0.1, 1) * medium
+    nominal = (1.0, 0.5, 2.0)
+    medium = medium if phases == 1 else medium.astype(np.float32)
+    ours = solve(medium, nominal, FINE.model_copy(update={"device": "cpu"}), SILENT)
+    theirs = solve_with_torch(medium, nominal, Watch(1e-5, SILENT), "cpu")
+    assert theirs.relative_diffusivity == pytest.approx(ours.relative_diffusivity, rel=1e-6)
+    assert theirs.iterations > ours.iterations
+    channel = np.ones((6, 4, 4), bool)
+    assert solve_with_torch(channel, nominal, Watch(1e-5, SILENT), "cpu").iterations == 0
+
+
+def test_a_card_that_is_not_there_is_refused() -> None:
+    if has_card():
+        pytest.skip("there is one")
+    cuda = TransportSettings(device="cuda")
+    with pytest.raises(InputError, match="no graphics card"):
+        effective_diffusivity(random_medium((9, 9, 9), 0.7, 0), CUBES, "z", cuda)
 
 
 def test_porespy_agrees_where_its_solver_is_installed() -> None:

@@ -13,7 +13,15 @@ from napari_battery.errors import InputError
 from napari_battery.microstructure.settings import TransportSettings
 from napari_battery.progress import Progress
 
-__all__ = ["MOST_ITERATIONS", "Ends", "Solution", "solve"]
+__all__ = [
+    "MOST_ITERATIONS",
+    "Ends",
+    "Solution",
+    "Watch",
+    "not_converged",
+    "solve",
+    "straight",
+]
 
 MOST_ITERATIONS = 2000
 _STEPS = 100
@@ -74,23 +82,27 @@ def solve(
     InputError
         If it does not converge, or the device cannot be used.
     """
+    from napari_battery.microstructure import _torch_solution as with_torch
     from napari_battery.microstructure._slabs import Slabs
 
+    watch = Watch(settings.tolerance, progress)
+    if settings.device == "cuda" or (settings.device == "auto" and with_torch.has_card()):
+        return with_torch.solve_with_torch(medium, nominal, watch, "cuda")
     with Slabs() as slabs:
-        return _on_processor(medium, nominal, settings, progress, slabs)
+        return _on_processor(medium, nominal, watch, slabs)
+
+
+def straight(start: float, energy: float) -> bool:
+    """Whether the ramp's residual is so small that the ramp is the answer."""
+    return start <= _STRAIGHT * energy
 
 
 def _on_processor(
-    medium: Array,
-    nominal: tuple[float, float, float],
-    settings: TransportSettings,
-    progress: Progress,
-    slabs: Any,
+    medium: Array, nominal: tuple[float, float, float], watch: Watch, slabs: Any
 ) -> Solution:
     from napari_battery.microstructure import _kernels_diffusivity as kernels
     from napari_battery.microstructure import _multigrid as multigrid
 
-    watch = Watch(settings.tolerance, progress)
     make = multigrid.uniform_level if medium.dtype == bool else multigrid.faces_level
     level, r, energy = make(medium, nominal, slabs)
     shape = r.shape
@@ -98,7 +110,7 @@ def _on_processor(
     apply = kernels.apply_uniform if level.uniform else kernels.apply_faces
     to_relative = shape[0] / (shape[1] * shape[2])
     start = math.sqrt(float(np.vdot(r, r)))
-    if start <= _STRAIGHT * energy:
+    if straight(start, energy):
         return Solution(energy * to_relative, 0, 0.0, ends.imbalance())
     p, q = np.zeros(shape, np.float32), np.empty(shape, np.float32)
     beta, rz = 0.0, multigrid.precondition(level, r, q, slabs, watch.tick)
@@ -113,14 +125,14 @@ def _on_processor(
             return Solution(energy * to_relative, iteration, residual, ends.imbalance())
         last, rz = rz, multigrid.precondition(level, r, q, slabs, watch.tick)
         beta = rz / last
-    raise not_converged(settings.tolerance, residual, ends.imbalance())
+    raise not_converged(watch.tolerance, iteration, residual, ends.imbalance())
 
 
 class Watch:
     """Progress by how far the residual has fallen on the way to the tolerance."""
 
     def __init__(self, tolerance: float, progress: Progress) -> None:
-        self._tolerance, self._progress, self._shown = tolerance, progress, 0
+        self.tolerance, self._progress, self._shown = tolerance, progress, 0
         progress.begin(_STEPS, "Solving diffusion")
 
     def tick(self) -> None:
@@ -129,17 +141,19 @@ class Watch:
 
     def done(self, residual: float, imbalance: float) -> bool:
         """Whether both are below the tolerance."""
-        left = max(residual, imbalance, self._tolerance)
-        share = min(1.0, math.log(min(left, 1.0)) / math.log(self._tolerance))
+        left = max(residual, imbalance, self.tolerance)
+        share = min(1.0, math.log(min(left, 1.0)) / math.log(self.tolerance))
         step = max(self._shown, int(_STEPS * share))
         self._progress.advance(step - self._shown)
         self._shown = step
-        return residual <= self._tolerance and imbalance <= self._tolerance
+        return residual <= self.tolerance and imbalance <= self.tolerance
 
 
-def not_converged(tolerance: float, residual: float, imbalance: float) -> InputError:
+def not_converged(
+    tolerance: float, iterations: int, residual: float, imbalance: float
+) -> InputError:
     """What to say when the most iterations did not do."""
     return InputError(
-        f"Diffusion is not solved after {MOST_ITERATIONS} iterations: residual {residual:.1e}, "
+        f"Diffusion is not solved after {iterations} iterations: residual {residual:.1e}, "
         f"flow in against out {imbalance:.1e}, asked {tolerance:.1e}. Allow a larger tolerance."
     )
