@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Literal
 
-from napari_battery.settings import Settings, setting
+from napari_battery.microstructure.settings import TransportSettings
+from napari_battery.settings import setting
 
 __all__ = ["MicrostructureSettings"]
 
 
-class MicrostructureSettings(Settings):
+class MicrostructureSettings(TransportSettings):
     """Metrics, directions, sub-regions and thresholds."""
 
     metrics: str = setting(
@@ -67,13 +69,6 @@ class MicrostructureSettings(Settings):
         unit="grey level",
         ge=0,
     )
-    tolerance: float = setting(
-        1e-3,
-        "Relative residual at which the transport solver stops",
-        title="Solver's tolerance",
-        gt=0,
-        le=0.1,
-    )
     binder_conductivity: float = setting(
         0.0,
         "Diffusivity of the binder relative to the pores'; 0 is a binder that blocks",
@@ -82,3 +77,7 @@ class MicrostructureSettings(Settings):
         le=1,
         step=0.05,
     )
+
+    def axes(self, names: Sequence[str]) -> list[str]:
+        """Which of a volume's axes are measured along."""
+        return [name for name in names if self.directions in ("all", name)]

@@ -5,6 +5,7 @@ imported when a figure is made, not before.
 """
 
 from napari_battery.plots.distributions import core_histogram, size_distribution
+from napari_battery.plots.microstructure import microstructure_figures
 from napari_battery.plots.profile import radial_profile
 from napari_battery.plots.regression import regression_plot
 from napari_battery.plots.saving import save_plot
@@ -27,6 +28,7 @@ __all__ = [
     "map_figure",
     "map_legend",
     "map_slice",
+    "microstructure_figures",
     "patch_comparison",
     "quality_plot",
     "radial_profile",
