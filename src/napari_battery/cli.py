@@ -16,6 +16,7 @@ from napari_battery.commands import (
     info,
     label,
     map,
+    microstructure,
     models,
     pair,
     phases,
@@ -48,6 +49,7 @@ _STEPS = (
     propagate,
     radial,
     map,
+    microstructure,
     regress,
     demo,
 )

@@ -336,6 +336,8 @@ COLUMNS: dict[str, Column] = {
     "volume": Column("Volume", "", "Name of the volume that was measured"),
     "axis": Column("Axis", "", "Direction of a number that has one"),
     "phase": Column("Phase", "", "What it is of; two phases for what lies between them"),
+    "position_um": Column("Position", "µm", "Of the plane's middle, from the volume's first face"),
+    "fraction": Column("Fraction", "", "Share of the phase"),
     "unit": Column("Unit", "", "Of value, sd and interval"),
     "high_value": Column("High scan", "", "Mean over regions of the high scan"),
     "bias": Column("Bias", "", "Mean over regions of the method less the high scan"),
