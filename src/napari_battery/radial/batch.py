@@ -2,17 +2,17 @@
 
 from __future__ import annotations
 
-import threading
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from napari_battery.label_boxes import Scratch, padded_sizes
 from napari_battery.radial.layers import LayerRule
 from napari_battery.radial.voxels import Block
 
-__all__ = ["Measured", "Scratch", "Shells", "measure_batch", "padded_sizes", "signed_levels"]
+__all__ = ["Measured", "Shells", "measure_batch", "signed_levels"]
 
 
 @dataclass(frozen=True)
@@ -43,26 +43,6 @@ class Measured:
     layer_means: NDArray[np.float64]
     layer_stds: NDArray[np.float64]
     shells: Shells | None = None
-
-
-class Scratch(threading.local):
-    """Arrays that each thread uses again and again."""
-
-    def __init__(self) -> None:
-        self._arrays: dict[str, NDArray[Any]] = {}
-
-    def take(self, name: str, size: int, dtype: Any) -> NDArray[Any]:
-        array = self._arrays.get(name)
-        if array is None or array.size < size:
-            array = self._arrays[name] = np.empty(int(size * 1.25), dtype)
-        return array[:size]
-
-
-def padded_sizes(boxes: NDArray[np.int64]) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
-    """Voxels of each padded box, and of the empty margin that parts boxes."""
-    bz, by, bx = (boxes[:, 3:] - boxes[:, :3]).T
-    plane = (by + 1) * (bx + 1)
-    return bz * plane, plane + bx + 3
 
 
 def measure_batch(

@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from napari_battery.errors import InputError
+from napari_battery.label_boxes import merge_boxes, scan_boxes_of
 from napari_battery.progress import SILENT, Progress
 from napari_battery.radial.voxels import Voxels, label_bits
 from napari_battery.volume import Volume
@@ -39,24 +40,6 @@ class Found:
     bits: NDArray[np.uint64]
     boxes: NDArray[np.int64]
     cut: NDArray[np.bool_]
-
-
-def _scan(flat: NDArray[Any], shape: tuple[int, int, int]) -> tuple[NDArray[Any], NDArray[Any]]:
-    """Labels (as bits) and boxes of one flat block."""
-    from napari_battery._kernels_find import rehash, scan_boxes
-
-    nz, ny, nx = shape
-    bits = max(12, int(4 * nx - 1).bit_length())
-    keys, boxes = np.zeros(1 << bits, np.uint64), np.zeros((1 << bits, 6), np.int32)
-    row, used = 0, 0
-    while True:
-        row, used = scan_boxes(flat, row, nz * ny, ny, nx, keys, boxes, used, np.uint64(64 - bits))
-        if row == nz * ny:
-            return keys[keys != 0], boxes[keys != 0]
-        bits += 1
-        old = keys, boxes
-        keys, boxes = np.zeros(1 << bits, np.uint64), np.zeros((1 << bits, 6), np.int32)
-        rehash(*old, keys, boxes, np.uint64(64 - bits))
 
 
 def _edge_labels(voxels: Voxels, z0: int, z1: int) -> NDArray[np.uint64]:
@@ -103,7 +86,7 @@ def find_particles(voxels: Voxels, workers: int, progress: Progress) -> Found:
             flat = voxels.whole.labels[z0 * plane : z1 * plane]
         else:
             flat = voxels.read_labels(voxels.slab_box(z0, z1)).reshape(-1)
-        keys, boxes = _scan(flat, (z1 - z0, *voxels.shape[1:]))
+        keys, boxes = scan_boxes_of(flat, (z1 - z0, *voxels.shape[1:]))
         boxes = boxes.astype(np.int64)
         boxes[:, [0, 3]] += z0
         return keys, boxes, _edge_labels(voxels, z0, z1)
@@ -119,7 +102,7 @@ def find_particles(voxels: Voxels, workers: int, progress: Progress) -> Found:
         except BaseException:
             pool.shutdown(wait=True, cancel_futures=True)
             raise
-    bits, boxes = _merged([p[:2] for p in parts])
+    bits, boxes = merge_boxes([p[:2] for p in parts])
     labels = _as_labels(bits, voxels.label_dtype, voxels.names[0])
     cut = _at_faces(voxels, boxes)
     cut |= np.isin(bits, np.concatenate([p[2] for p in parts] or [bits[:0]]))
@@ -195,30 +178,16 @@ def label_boxes(
         slab = labels.data if labels.ndim == 2 else labels.data[z : z + step]
         flat = label_bits(np.asarray(slab), labels.name).reshape(-1)
         planes = min(step, shape[0] - z)
-        keys, found = _scan(flat, (planes, *shape[1:]))  # type: ignore[arg-type]
+        keys, found = scan_boxes_of(flat, (planes, *shape[1:]))  # type: ignore[arg-type]
         found = found.astype(np.int64)
         found[:, [0, 3]] += z
         parts.append((keys, found))
         progress.advance()
-    bits, boxes = _merged(parts)
+    bits, boxes = merge_boxes(parts)
     numbers = _as_labels(bits, labels.dtype, labels.name)
     order = np.argsort(numbers, kind="stable")
     ends = boxes[order].reshape(-1, 2, 3).transpose(0, 2, 1)
     return numbers[order], ends[:, 3 - labels.ndim :]
-
-
-def _merged(
-    parts: list[tuple[NDArray[Any], NDArray[Any]]],
-) -> tuple[NDArray[np.uint64], NDArray[np.int64]]:
-    """Labels (as bits) of all slabs, each once, and the boxes around their parts."""
-    keys = np.concatenate([p[0] for p in parts] or [np.zeros(0, np.uint64)])
-    boxes = np.concatenate([p[1] for p in parts] or [np.zeros((0, 6), np.int64)])
-    bits, group = np.unique(keys, return_inverse=True)
-    low = np.full((bits.size, 3), np.iinfo(np.int64).max)
-    high = np.zeros((bits.size, 3), np.int64)
-    np.minimum.at(low, group, boxes[:, :3])
-    np.maximum.at(high, group, boxes[:, 3:])
-    return bits, np.hstack([low, high])
 
 
 def _at_faces(voxels: Voxels, boxes: NDArray[np.int64]) -> NDArray[np.bool_]:

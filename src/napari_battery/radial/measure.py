@@ -12,8 +12,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from napari_battery.label_boxes import Scratch, morton, padded_sizes
 from napari_battery.progress import Progress
-from napari_battery.radial.batch import Measured, Scratch, Shells, measure_batch, padded_sizes
+from napari_battery.radial.batch import Measured, Shells, measure_batch
 from napari_battery.radial.find import Found
 from napari_battery.radial.giant import measure_giant
 from napari_battery.radial.layers import LayerRule
@@ -33,16 +34,6 @@ def default_workers() -> int:
     return max(1, min(usable or 1, 16))
 
 
-def _morton(boxes: NDArray[np.int64], cell: int = 32) -> NDArray[np.int64]:
-    """Sort key that keeps neighbours together, so that they share what is in the cache."""
-    key = np.zeros(len(boxes), np.int64)
-    for axis in range(3):
-        place = boxes[:, axis] // cell
-        for bit in range(16):
-            key |= ((place >> bit) & 1) << (3 * bit + 2 - axis)
-    return key
-
-
 def _plan(
     voxels: Voxels, boxes: NDArray[np.int64], giant: NDArray[np.bool_]
 ) -> tuple[NDArray[np.int64], list[tuple[Any, slice]]]:
@@ -50,7 +41,7 @@ def _plan(
     usual = np.flatnonzero(~giant)
     boxes = boxes[usual]
     if voxels.whole is not None:
-        order = usual[np.argsort(_morton(boxes), kind="stable")]
+        order = usual[np.argsort(morton(boxes), kind="stable")]
         jobs: list[tuple[Any, slice]] = [(None, slice(0, usual.size))]
     else:
         # Particles that begin in the same slab share one block, of at most two slabs.
@@ -58,7 +49,7 @@ def _plan(
         window = boxes[:, 0] // step
         alone = boxes[:, 3] > (window + 2) * step
         window[alone] = voxels.shape[0] // step + 1 + np.arange(alone.sum())
-        inner = np.lexsort((_morton(boxes), window))
+        inner = np.lexsort((morton(boxes), window))
         edges = np.flatnonzero(np.diff(window[inner], prepend=-1, append=-1))
         jobs = []
         for i, j in pairwise(edges):
