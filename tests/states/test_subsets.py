@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import sys
+import importlib.util
 from pathlib import Path
 
 import numpy as np
@@ -16,13 +16,18 @@ from napari_battery.errors import InputError
 from napari_battery.states import subsets
 from napari_battery.states.frames import Frames
 
-sys.path.insert(0, str(Path(__file__).parent))
-from electrode_tables import electrode, particles_by_state
+_spec = importlib.util.spec_from_file_location(
+    "electrode_tables", Path(__file__).with_name("electrode_tables.py")
+)
+assert _spec is not None
+assert _spec.loader is not None
+tables = importlib.util.module_from_spec(_spec)
+_spec.loader.exec_module(tables)
 
 
 @pytest.fixture(scope="module")
 def frames():
-    return electrode()
+    return tables.electrode()
 
 
 @settings(max_examples=40, deadline=None)
@@ -50,7 +55,7 @@ def test_tiles_rank_kept_particles_in_the_reference(frames):
 
 
 def test_unmatched_populations_are_ranked_in_each_state():
-    particles = particles_by_state(matched=False)
+    particles = tables.particles_by_state(matched=False)
     later = particles["state"] == "4.4 V"
     particles.loc[later, "volume_um3"] = particles.loc[later, "volume_um3"].to_numpy()[::-1]
     frames = Frames(particles)
@@ -138,6 +143,6 @@ def test_nothing_without_a_position_is_inside():
 
 
 def test_a_subset_of_another_study_is_refused(frames):
-    other = subsets.all_particles(electrode(50))
+    other = subsets.all_particles(tables.electrode(50))
     with pytest.raises(InputError, match="is of 50 particles, the study has 400"):
         other.mask(frames)

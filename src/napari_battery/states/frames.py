@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from typing import Any
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any, TypeVar
 
 import numpy as np
 import pandas as pd
@@ -15,6 +15,7 @@ __all__ = ["Frames", "position_column", "size_column"]
 
 Floats = NDArray[np.float64]
 Mask = NDArray[np.bool_]
+T = TypeVar("T")
 
 
 class Frames:
@@ -76,7 +77,7 @@ class Frames:
         self.labels, self._row = np.unique(labels, return_inverse=True)
         """Labels of all particles, ascending, (n,)."""
         self._values: dict[str, Floats] = {}
-        self._layer_rows: tuple[NDArray[np.intp], NDArray[np.intp]] | None = None
+        self._results: dict[Any, Any] = {}
         kept = self.values("kept") if "kept" in particles else np.ones(self._shape)
         there = np.zeros(self._shape, np.bool_)
         there[self._row, self._column] = True
@@ -115,6 +116,12 @@ class Frames:
         if len(self.states) < 2 or "delta_core_mean" not in self.particles:
             return False
         return bool(np.isfinite(self.values("delta_core_mean")[:, 1:]).any())
+
+    @property
+    def length_unit(self) -> str:
+        """What positions are in: "µm", or "voxels" while their size is unknown."""
+        has_um = any(f"centroid_{axis}_um" in self.particles for axis in "zyx")
+        return "µm" if has_um else "voxels"
 
     def values(self, name: str) -> Floats:
         """A column as an array (n, states); NaN where a particle or its value is missing.
@@ -175,17 +182,28 @@ class Frames:
 
     def layer_rows(self) -> tuple[NDArray[np.intp], NDArray[np.intp]]:
         """Particle and state (their places, from 0) of every row of the layers; −1: not known."""
-        if self._layer_rows is None:
-            if self.layers is None or not len(self.layers):
-                raise InputError("The study holds no radial layers, so no profile can be drawn.")
-            found = self.layers["label"].to_numpy()
-            row = np.searchsorted(self.labels, found)
-            row[row == len(self.labels)] = 0
-            row[self.labels[row] != found] = -1
-            codes, names = pd.factorize(self.layers["state"])
-            places = [self.states.index(s) if s in self.states else -1 for s in map(str, names)]
-            self._layer_rows = row, np.array([*places, -1], np.intp)[codes]
-        return self._layer_rows
+        if self.layers is None or not len(self.layers):
+            raise InputError("The study holds no radial layers, so no profile can be drawn.")
+        return self.kept_result(("layer rows",), _layer_rows)
+
+    def kept_result(self, key: tuple[Any, ...], make: Callable[[Frames, Any], T]) -> T:
+        """What ``make(frames, key)`` gives; made once."""
+        if key not in self._results:
+            self._results[key] = make(self, key)
+        result: T = self._results[key]
+        return result
+
+
+def _layer_rows(frames: Frames, key: Any) -> tuple[NDArray[np.intp], NDArray[np.intp]]:
+    assert frames.layers is not None
+    found = frames.layers["label"].to_numpy()
+    row = np.searchsorted(frames.labels, found)
+    row[row == len(frames.labels)] = 0
+    row[frames.labels[row] != found] = -1
+    codes, names = pd.factorize(frames.layers["state"])
+    known = {state: number for number, state in enumerate(frames.states)}
+    places = np.array([*(known.get(str(name), -1) for name in names), -1], np.intp)
+    return row, places[codes]
 
 
 def size_column(frames: Frames) -> str:

@@ -25,6 +25,7 @@ _STEPS = (
     "Correct labels",
     "Track through states",
     "Radial analysis",
+    "State plots",
     "Save and open results",
 )
 """Docks of which one is used at a time."""

@@ -1,0 +1,292 @@
+"""What the figures of states share: means with errors, panels, names of states and subsets."""
+
+from __future__ import annotations
+
+import textwrap
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from napari_battery.plots.states_settings import StatesFigureSettings
+from napari_battery.plots.style import Style, as_text, dress, start
+from napari_battery.states.frames import Frames
+from napari_battery.states.subsets import Subset, all_particles
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
+
+__all__ = [
+    "DARKER_BRIGHTER",
+    "LINES",
+    "MARKERS",
+    "direction_words",
+    "draw_means",
+    "error_words",
+    "joined_note",
+    "names_of",
+    "ordered_colour",
+    "outer_titles",
+    "panel_title",
+    "panels",
+    "se_multiple",
+    "shared_legend",
+    "small_print",
+    "state_means",
+    "state_ticks",
+    "subset_colour",
+    "subsets_or_all",
+]
+
+LINES = ("-", "--", "-.", ":")
+MARKERS = ("o", "s", "^", "D", "v", "P")
+DARKER_BRIGHTER = "RdBu"
+"""Colours of changes: red darker, blue brighter, as the maps of particles have it."""
+
+_LEAST_MM = 42.0
+"""Least width of a panel."""
+
+_LETTER_EM = 0.55
+"""Width of a letter, about."""
+
+_LETTERS = {"charge": "C", "discharge": "D"}
+
+
+def subsets_or_all(frames: Frames, subsets: Sequence[Subset]) -> list[Subset]:
+    """The subsets to draw; all particles where none is given."""
+    return list(subsets) or [all_particles(frames)]
+
+
+def names_of(subsets: Sequence[Subset]) -> list[str]:
+    """A name for each subset; no two alike."""
+    names: list[str] = []
+    for subset in subsets:
+        name = subset.name
+        while name in names:
+            name += "′"
+        names.append(name)
+    return names
+
+
+def subset_colour(number: int, n: int, style: Style) -> Any:
+    """Colour of a subset: from the palette, or where that runs out along a colour map."""
+    return style.colour(number) if n <= len(style.palette) else ordered_colour(number, n, style)
+
+
+def ordered_colour(number: int, n: int, style: Style) -> Any:
+    """Colour of a part of an ordered whole, along a colour map."""
+    from matplotlib import colormaps
+
+    low, high = (0.3, 1.0) if style.background < "#808080" else (0.0, 0.85)
+    return colormaps["viridis"](low + (high - low) * number / max(n - 1, 1))
+
+
+def se_multiple(settings: StatesFigureSettings, published: float) -> float:
+    """How many standard errors to draw: the person's number, or the paper's for this figure."""
+    return published if settings.se_multiple is None else settings.se_multiple
+
+
+def error_words(settings: StatesFigureSettings, multiple: float) -> str:
+    """What bars and bands show, as it stands on the figure."""
+    if settings.error == "SES":  # the sampling error
+        return f"± {multiple:g} SE (sampling)"
+    return f"± {multiple:g} SE_tot (overstates the error of the mean)"
+
+
+def joined_note(*parts: str) -> str:
+    """Small print above the axes."""
+    return "; ".join(filter(None, parts))
+
+
+def state_means(
+    frames: Frames, mask: NDArray[np.bool_], column: str, settings: StatesFigureSettings
+) -> pd.DataFrame:
+    """Mean of a column over particles in each state, with its errors.
+
+    Parameters
+    ----------
+    frames : Frames
+        The study.
+    mask : (n, states) array of bool
+        Which particles count.
+    column : str
+        ``core_mean``, or ``delta_core_mean``, which is 0 in the reference by definition and
+        has no error there.
+    settings : StatesFigureSettings
+        Which standard error the column ``se`` is.
+
+    Returns
+    -------
+    DataFrame
+        ``state, direction, n, mean, ses, sem, se``. By the GREAT2 paper, section 3.1: SES is
+        σ/√n (ddof 1), SEM the root mean square of the particles' own errors.
+    """
+    values = np.where(mask, frames.values(column), np.nan)
+    found = np.isfinite(values)
+    n = found.sum(axis=0)
+    with np.errstate(invalid="ignore", divide="ignore"):
+        mean = np.where(found, values, 0).sum(axis=0) / n
+        variance = np.where(found, values - mean, 0) ** 2
+        ses = np.sqrt(variance.sum(axis=0) / (n - 1) / n)
+        sem = _root_mean_square(frames, found, "sem" if column == "core_mean" else "sem_delta")
+    ses[n < 2] = np.nan
+    if column == "delta_core_mean":
+        ses[0] = sem[0] = np.nan
+    return pd.DataFrame(
+        {
+            "state": frames.states,
+            "direction": [frames.directions.get(state, "") for state in frames.states],
+            "n": n,
+            "mean": mean,
+            "ses": ses,
+            "sem": sem,
+            "se": ses if settings.error == "SES" else np.hypot(ses, sem),
+        }
+    )
+
+
+def _root_mean_square(frames: Frames, found: NDArray[np.bool_], name: str) -> NDArray[np.float64]:
+    if name not in frames.particles:
+        return np.full(found.shape[1], np.nan)
+    errors = np.where(found, frames.values(name), np.nan)
+    has = np.isfinite(errors)
+    squares = np.where(has, errors, 0) ** 2
+    return np.asarray(np.sqrt(squares.sum(axis=0) / has.sum(axis=0)))
+
+
+def panels(
+    figure: Figure | None,
+    style: Style,
+    n: int,
+    *,
+    width_mm: float = 62.0,
+    height_mm: float = 58.0,
+    most_across: int = 4,
+    share: bool = True,
+) -> tuple[Figure, list[Axes]]:
+    """Axes side by side for `n` things, in rows; they share both axes' limits."""
+    if figure is not None:  # a narrow dock has room for fewer
+        most_across = max(1, min(most_across, int(figure.get_figwidth() * 25.4 / _LEAST_MM)))
+    across = min(n, most_across)
+    down = -(-n // across)
+    first = 85.0 if n == 1 else width_mm * across + 12
+    figure = start(figure, style, width_mm=first, height_mm=height_mm * down + 7)
+    grid = figure.subplots(down, across, squeeze=False, sharex=share, sharey=share)
+    axes = list(grid.ravel())
+    for spare in axes[n:]:
+        spare.remove()
+    if share:
+        for number in range(max(0, n - across), n):  # where nothing stands below
+            axes[number].xaxis.set_tick_params(labelbottom=True)
+    return figure, axes[:n]
+
+
+def outer_titles(axes: Sequence[Axes], style: Style, x: str = "", y: str = "") -> None:
+    """Axis titles where they are not said by the panel beside or below; dresses all panels."""
+    across = sum(_spec(here).rowspan.start == 0 for here in axes)
+    for number, here in enumerate(axes):
+        if y and _spec(here).is_first_col():
+            here.set_ylabel(y)
+        if x and number >= len(axes) - across:
+            here.set_xlabel(x)
+        dress(here, style)
+
+
+def _spec(axes: Axes) -> Any:
+    return axes.get_subplotspec()
+
+
+def panel_title(axes: Axes, style: Style, text: str) -> None:
+    """Name of a panel, at its left."""
+    axes.set_title(
+        as_text(text), loc="left", fontsize=style.font_size, color=style.foreground, pad=4
+    )
+
+
+def small_print(figure: Figure, style: Style, text: str) -> None:
+    """A line above all panels: what bars are, what must be known about the numbers."""
+    if not text:
+        return
+    # of its letters, about 0.5 em each
+    most = int(figure.get_figwidth() * 72 / (0.5 * (style.font_size - 1)))
+    wrapped = "\n".join(textwrap.wrap(text, most))
+    title = figure.suptitle(
+        as_text(wrapped), x=0.995, ha="right", fontsize=style.font_size - 1, color=style.muted
+    )
+    title.set_fontstyle("italic")
+
+
+def direction_words(frames: Frames) -> str:
+    """What the markers of `draw_means` say, where directions are known."""
+    return "filled: charge, open: discharge" if any(frames.directions.values()) else ""
+
+
+def state_ticks(axes: Axes, frames: Frames, states: Sequence[str] | None = None) -> None:
+    """Names of states along x; C and D mark charge and discharge, as in the paper."""
+    shown = list(frames.states if states is None else states)
+    names = []
+    for state in shown:
+        letter = _LETTERS.get(frames.directions.get(state, ""), "")
+        names.append(as_text(f"{state} ({letter})" if letter else state))
+    figure, spec = axes.get_figure(), _spec(axes)
+    assert figure is not None
+    width = 0.8 * figure.get_size_inches()[0] / spec.get_gridspec().ncols  # type: ignore[union-attr]
+    is_long = sum(len(name) + 2 for name in names) * _LETTER_EM * 7 / 72 > width
+    turned: dict[str, Any] = {"rotation": 35, "ha": "right"} if is_long else {}
+    axes.set_xticks(range(len(shown)), names, **turned)
+    axes.set_xlim(-0.5, len(shown) - 0.5)
+
+
+def draw_means(
+    axes: Axes,
+    tables: Sequence[pd.DataFrame],
+    names: Sequence[str],
+    colours: Sequence[Any],
+    style: Style,
+    multiple: float,
+    *,
+    counted: bool = True,
+) -> None:
+    """Means against state, one line per table; filled markers on charge, open on discharge."""
+    n = len(tables)
+    spread = min(0.12, 0.5 / max(n, 1))
+    for number, (table, name, colour) in enumerate(zip(tables, names, colours, strict=True)):
+        x = np.arange(len(table)) + (number - (n - 1) / 2) * spread
+        mean, reach = table["mean"].to_numpy(float), multiple * table["se"].to_numpy(float)
+        marker = MARKERS[number % len(MARKERS)]
+        axes.errorbar(
+            x, mean, np.nan_to_num(reach), fmt="none", ecolor=colour, elinewidth=0.9, capsize=2
+        )  # fmt: skip
+        text = f"{name} (n = {table['n'].max():,})" if counted else name
+        axes.plot(
+            x, mean, color=colour, linewidth=1.0, linestyle=LINES[number % len(LINES)],
+            marker=marker, markersize=4, label=as_text(text),
+        )  # fmt: skip
+        back = (table["direction"] == "discharge").to_numpy()
+        axes.plot(
+            x[back], mean[back], linestyle="none", marker=marker, markersize=4,
+            markerfacecolor=style.background, markeredgecolor=colour,
+        )  # fmt: skip
+
+
+def shared_legend(
+    figure: Figure, axes: Axes, style: Style, *, grow: bool, columns: int | None = None
+) -> None:
+    """One legend under all panels, for what is alike in them; the figure may grow by it."""
+    handles, names = axes.get_legend_handles_labels()
+    if not handles:
+        return
+    small = style.font_size - 1
+    if columns is None:
+        needed = (max(map(len, names)) * _LETTER_EM + 4) * small / 72
+        columns = max(1, min(len(names), int(figure.get_figwidth() / needed)))
+    if grow:
+        lines = -(-len(names) // columns)
+        figure.set_figheight(figure.get_figheight() + 1.35 * small / 72 * lines)
+    figure.legend(
+        handles, names, loc="outside lower center", ncols=columns, frameon=False, fontsize=small,
+        labelcolor=style.foreground, borderaxespad=0.1, labelspacing=0.2, columnspacing=1.2,
+    )  # fmt: skip
