@@ -6,7 +6,14 @@ import numpy as np
 
 from napari_battery.microstructure._jit import F32, U8, jit
 
-__all__ = ["coarsen_faces", "coarsen_uniform", "diagonal_faces", "diagonal_uniform", "faces"]
+__all__ = [
+    "coarsen_faces",
+    "coarsen_phases",
+    "coarsen_uniform",
+    "diagonal_faces",
+    "diagonal_phases",
+    "diagonal_uniform",
+]
 
 
 @jit
@@ -69,46 +76,62 @@ def _joined(a: float, b: float) -> float:
 
 
 @jit
-def faces(
-    c: F32, wz: float, wy: float, wx: float, fz: F32, fy: F32, fx: F32, first: int, last: int
-) -> float:
-    """Conductance of every face below a voxel: half a voxel of each side, in series."""
-    for k in range(first, last):
-        for j in range(c.shape[1]):
-            for i in range(c.shape[2]):
-                here = c[k, j, i]
-                fz[k, j, i] = wz * _joined(here, c[k - 1, j, i]) if k > 0 else 0.0
-                fy[k, j, i] = wy * _joined(here, c[k, j - 1, i]) if j > 0 else 0.0
-                fx[k, j, i] = wx * _joined(here, c[k, j, i - 1]) if i > 0 else 0.0
-    return 0.0
+def _neighbours(
+    c: F32, wz: float, wy: float, wx: float, k: int, j: int, i: int
+) -> tuple[float, float, float]:
+    """Conductance above, below, and summed to the four sides; end faces are half as far."""
+    nz, ny, nx = c.shape
+    here = c[k, j, i]
+    above = 2.0 * wz * here if k == 0 else wz * _joined(here, c[k - 1, j, i])
+    below = 2.0 * wz * here if k == nz - 1 else wz * _joined(here, c[k + 1, j, i])
+    beside = 0.0
+    if j > 0:
+        beside += wy * _joined(here, c[k, j - 1, i])
+    if j < ny - 1:
+        beside += wy * _joined(here, c[k, j + 1, i])
+    if i > 0:
+        beside += wx * _joined(here, c[k, j, i - 1])
+    if i < nx - 1:
+        beside += wx * _joined(here, c[k, j, i + 1])
+    return above, below, beside
 
 
 @jit
-def diagonal_faces(
-    inlet: F32, outlet: F32, fz: F32, fy: F32, fx: F32, d: F32, r: F32, first: int, last: int
+def diagonal_phases(
+    c: F32, wz: float, wy: float, wx: float, d: F32, r: F32, first: int, last: int
 ) -> float:
-    """As `diagonal_uniform`; `inlet` and `outlet` are the conductances of the end faces."""
-    nz, ny, nx = d.shape
+    """As `diagonal_uniform`, of conductivities: half a voxel of each side in series."""
+    nz, ny, nx = c.shape
     step = 1.0 / nz
     energy = 0.0
     for k in range(first, last):
         for j in range(ny):
             for i in range(nx):
-                above = inlet[j, i] if k == 0 else fz[k, j, i]
-                below = outlet[j, i] if k == nz - 1 else fz[k + 1, j, i]
-                total = above + below + fy[k, j, i] + fx[k, j, i]
-                if j < ny - 1:
-                    total += fy[k, j + 1, i]
-                if i < nx - 1:
-                    total += fx[k, j, i + 1]
-                # end faces are half as far
+                above, below, beside = _neighbours(c, wz, wy, wx, k, j, i)
                 up = 0.5 * above if k == 0 else above
                 down = 0.5 * below if k == nz - 1 else below
-                d[k, j, i] = total
+                d[k, j, i] = above + below + beside
                 r[k, j, i] = (up - down) * step
                 energy += 0.5 * up * step * step if k == 0 else up * step * step
                 energy += 0.5 * down * step * step if k == nz - 1 else 0.0
     return energy
+
+
+@jit
+def diagonal_faces(inlet: F32, outlet: F32, fz: F32, fy: F32, fx: F32, d: F32) -> None:
+    """Diagonal of A of coarse voxels; `inlet` and `outlet` are the end faces' conductances."""
+    nz, ny, nx = d.shape
+    for k in range(nz):
+        for j in range(ny):
+            for i in range(nx):
+                total = fy[k, j, i] + fx[k, j, i]
+                total += inlet[j, i] if k == 0 else fz[k, j, i]
+                total += outlet[j, i] if k == nz - 1 else fz[k + 1, j, i]
+                if j < ny - 1:
+                    total += fy[k, j + 1, i]
+                if i < nx - 1:
+                    total += fx[k, j, i + 1]
+                d[k, j, i] = total
 
 
 @jit
@@ -130,6 +153,28 @@ def coarsen_uniform(
                     fy[k // cz, j // cy, i // cx] += vy
                 if i > 0 and i % cx == 0 and d[k, j, i - 1] > 0.0:
                     fx[k // cz, j // cy, i // cx] += vx
+
+
+@jit
+def coarsen_phases(
+    c: F32, wz: float, wy: float, wx: float, by: tuple[int, int, int], fz: F32, fy: F32, fx: F32
+) -> None:
+    """As `coarsen_uniform`, of conductivities."""
+    nz, ny, nx = c.shape
+    cz, cy, cx = by
+    vz, vy, vx = wz / cz, wy / cy, wx / cx
+    for k in range(nz):
+        for j in range(ny):
+            for i in range(nx):
+                here = c[k, j, i]
+                if here <= 0.0:
+                    continue
+                if k > 0 and k % cz == 0:
+                    fz[k // cz, j // cy, i // cx] += vz * _joined(here, c[k - 1, j, i])
+                if j > 0 and j % cy == 0:
+                    fy[k // cz, j // cy, i // cx] += vy * _joined(here, c[k, j - 1, i])
+                if i > 0 and i % cx == 0:
+                    fx[k // cz, j // cy, i // cx] += vx * _joined(here, c[k, j, i - 1])
 
 
 @jit

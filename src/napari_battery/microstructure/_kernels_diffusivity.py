@@ -2,12 +2,14 @@
 
 ``A`` is the seven-point balance of diffusion between voxel centres: conductance times
 difference, summed over the six faces. Arrays are float32, C-ordered, first axis along the
-transport; what does not conduct has diagonal 0 and stays 0 throughout. Conductances are
-either uniform (`wz`, `wy`, `wx` between any two conducting voxels: one phase) or one number
-per face (`fz[k]` between planes k - 1 and k, `fy`, `fx` alike).
+transport; what does not conduct has diagonal 0 and stays 0 throughout.
 
 Sums are taken in float64. A plane is at hand three times, as itself and as its
 neighbours' neighbour; smoothed planes therefore live in a ring of three.
+
+Here: what all media share, and one phase (the weights `wz`, `wy`, `wx` between any two
+conducting voxels). `_kernels_faces` has one conductance per face, for coarse voxels;
+`_kernels_phases` one conductivity per voxel.
 """
 
 from __future__ import annotations
@@ -19,12 +21,13 @@ from napari_battery.microstructure._jit import F32, jit_fast
 __all__ = [
     "OMEGA",
     "advance",
-    "apply_faces",
     "apply_uniform",
+    "corrected_plane",
     "direct",
-    "restrict_faces",
+    "finish_row",
+    "gather_row",
     "restrict_uniform",
-    "smooth_faces",
+    "smooth_plane",
     "smooth_uniform",
 ]
 
@@ -62,36 +65,6 @@ def _balance_uniform(
 
 
 @jit_fast
-def _balance_faces(
-    out: F32,
-    d: F32,
-    up: F32,
-    down: F32,
-    left: F32,
-    right: F32,
-    row: F32,
-    f_up: F32,
-    f_down: F32,
-    f_left: F32,
-    f_right: F32,
-    fx: F32,
-) -> None:
-    n = row.size
-    for i in range(n):
-        out[i] = (
-            d[i] * row[i]
-            - f_up[i] * up[i]
-            - f_down[i] * down[i]
-            - f_left[i] * left[i]
-            - f_right[i] * right[i]
-        )
-    for i in range(1, n):
-        out[i] -= fx[i] * row[i - 1]
-    for i in range(n - 1):
-        out[i] -= fx[i + 1] * row[i + 1]
-
-
-@jit_fast
 def apply_uniform(
     p: F32, d: F32, wz: float, wy: float, wx: float, q: F32, first: int, last: int
 ) -> float:
@@ -107,30 +80,6 @@ def apply_uniform(
             right = p[k, j + 1] if j < ny - 1 else nothing
             row, out = p[k, j], q[k, j]
             _balance_uniform(out, d[k, j], up, down, left, right, row, wz, wy, wx)
-            for i in range(nx):
-                total += np.float64(row[i]) * np.float64(out[i])
-    return total
-
-
-@jit_fast
-def apply_faces(p: F32, d: F32, fz: F32, fy: F32, fx: F32, q: F32, first: int, last: int) -> float:
-    """As `apply_uniform`, with one conductance per face."""
-    nz, ny, nx = p.shape
-    nothing = np.zeros(nx, np.float32)
-    total = 0.0
-    for k in range(first, last):
-        for j in range(ny):
-            up = p[k - 1, j] if k > 0 else nothing
-            down = p[k + 1, j] if k < nz - 1 else nothing
-            left = p[k, j - 1] if j > 0 else nothing
-            right = p[k, j + 1] if j < ny - 1 else nothing
-            f_down = fz[k + 1, j] if k < nz - 1 else nothing
-            f_right = fy[k, j + 1] if j < ny - 1 else nothing
-            row, out = p[k, j], q[k, j]
-            _balance_faces(
-                out, d[k, j], up, down, left, right, row, fz[k, j], f_down, fy[k, j], f_right,
-                fx[k, j],
-            )  # fmt: skip
             for i in range(nx):
                 total += np.float64(row[i]) * np.float64(out[i])
     return total
@@ -164,7 +113,7 @@ def direct(z: F32, p: F32, beta: float, first: int, last: int) -> float:
 
 
 @jit_fast
-def _smooth_plane(y: F32, r: F32, d: F32) -> None:
+def smooth_plane(y: F32, r: F32, d: F32) -> None:
     for j in range(r.shape[0]):
         to, here, diagonal = y[j], r[j], d[j]
         for i in range(here.size):
@@ -172,7 +121,7 @@ def _smooth_plane(y: F32, r: F32, d: F32) -> None:
 
 
 @jit_fast
-def _corrected_plane(y: F32, r: F32, d: F32, e: F32, by_y: int, by_x: int) -> None:
+def corrected_plane(y: F32, r: F32, d: F32, e: F32, by_y: int, by_x: int) -> None:
     for j in range(r.shape[0]):
         to, here, diagonal, coarse = y[j], r[j], d[j], e[j // by_y]
         for i in range(here.size):
@@ -183,7 +132,7 @@ def _corrected_plane(y: F32, r: F32, d: F32, e: F32, by_y: int, by_x: int) -> No
 
 
 @jit_fast
-def _gather_row(coarse: F32, r: F32, balance: F32, by_x: int) -> None:
+def gather_row(coarse: F32, r: F32, balance: F32, by_x: int) -> None:
     for i in range(r.size):
         balance[i] = r[i] - balance[i]
     if by_x == 2:
@@ -212,7 +161,7 @@ def restrict_uniform(
     balance = np.empty(nx, np.float32)
     for k in range(max(first - 1, 0), last + 1):
         if k < nz:
-            _smooth_plane(ring[k % 3], r[k], d[k])
+            smooth_plane(ring[k % 3], r[k], d[k])
         else:
             ring[k % 3] = _ZERO
         m = k - 1
@@ -226,47 +175,12 @@ def restrict_uniform(
             left = here[j - 1] if j > 0 else nothing
             right = here[j + 1] if j < ny - 1 else nothing
             _balance_uniform(balance, d[m, j], up, below[j], left, right, here[j], wz, wy, wx)
-            _gather_row(rc[m // by[0], j // by[1]], r[m, j], balance, by[2])
+            gather_row(rc[m // by[0], j // by[1]], r[m, j], balance, by[2])
     return 0.0
 
 
 @jit_fast
-def restrict_faces(
-    r: F32, d: F32, fz: F32, fy: F32, fx: F32, rc: F32, by: tuple[int, int, int],
-    first: int, last: int,
-) -> float:  # fmt: skip
-    """As `restrict_uniform`, with one conductance per face."""
-    nz, ny, nx = r.shape
-    ring = np.zeros((3, ny, nx), np.float32)
-    nothing = np.zeros(nx, np.float32)
-    balance = np.empty(nx, np.float32)
-    for k in range(max(first - 1, 0), last + 1):
-        if k < nz:
-            _smooth_plane(ring[k % 3], r[k], d[k])
-        else:
-            ring[k % 3] = _ZERO
-        m = k - 1
-        if m < first:
-            continue
-        if m % by[0] == 0:
-            rc[m // by[0]] = _ZERO
-        above, here, below = ring[(m + 2) % 3], ring[m % 3], ring[(m + 1) % 3]
-        for j in range(ny):
-            up = above[j] if m > 0 else nothing
-            left = here[j - 1] if j > 0 else nothing
-            right = here[j + 1] if j < ny - 1 else nothing
-            f_down = fz[m + 1, j] if m < nz - 1 else nothing
-            f_right = fy[m, j + 1] if j < ny - 1 else nothing
-            _balance_faces(
-                balance, d[m, j], up, below[j], left, right, here[j], fz[m, j], f_down,
-                fy[m, j], f_right, fx[m, j],
-            )  # fmt: skip
-            _gather_row(rc[m // by[0], j // by[1]], r[m, j], balance, by[2])
-    return 0.0
-
-
-@jit_fast
-def _finish_row(z: F32, r: F32, d: F32, y: F32, balance: F32) -> float:
+def finish_row(z: F32, r: F32, d: F32, y: F32, balance: F32) -> float:
     total = 0.0
     for i in range(r.size):
         v = y[i] + _OMEGA * (r[i] - balance[i]) / max(d[i], _TINY)
@@ -294,7 +208,7 @@ def smooth_uniform(
     total = 0.0
     for k in range(max(first - 1, 0), last + 1):
         if k < nz:
-            _corrected_plane(ring[k % 3], r[k], d[k], e[k // by[0]], by[1], by[2])
+            corrected_plane(ring[k % 3], r[k], d[k], e[k // by[0]], by[1], by[2])
         else:
             ring[k % 3] = _ZERO
         m = k - 1
@@ -306,39 +220,5 @@ def smooth_uniform(
             left = here[j - 1] if j > 0 else nothing
             right = here[j + 1] if j < ny - 1 else nothing
             _balance_uniform(balance, d[m, j], up, below[j], left, right, here[j], wz, wy, wx)
-            total += _finish_row(z[m, j], r[m, j], d[m, j], here[j], balance)
-    return total
-
-
-@jit_fast
-def smooth_faces(
-    r: F32, d: F32, fz: F32, fy: F32, fx: F32, e: F32, by: tuple[int, int, int], z: F32,
-    first: int, last: int,
-) -> float:  # fmt: skip
-    """As `smooth_uniform`, with one conductance per face."""
-    nz, ny, nx = r.shape
-    ring = np.zeros((3, ny, nx), np.float32)
-    nothing = np.zeros(nx, np.float32)
-    balance = np.empty(nx, np.float32)
-    total = 0.0
-    for k in range(max(first - 1, 0), last + 1):
-        if k < nz:
-            _corrected_plane(ring[k % 3], r[k], d[k], e[k // by[0]], by[1], by[2])
-        else:
-            ring[k % 3] = _ZERO
-        m = k - 1
-        if m < first:
-            continue
-        above, here, below = ring[(m + 2) % 3], ring[m % 3], ring[(m + 1) % 3]
-        for j in range(ny):
-            up = above[j] if m > 0 else nothing
-            left = here[j - 1] if j > 0 else nothing
-            right = here[j + 1] if j < ny - 1 else nothing
-            f_down = fz[m + 1, j] if m < nz - 1 else nothing
-            f_right = fy[m, j + 1] if j < ny - 1 else nothing
-            _balance_faces(
-                balance, d[m, j], up, below[j], left, right, here[j], fz[m, j], f_down,
-                fy[m, j], f_right, fx[m, j],
-            )  # fmt: skip
-            total += _finish_row(z[m, j], r[m, j], d[m, j], here[j], balance)
+            total += finish_row(z[m, j], r[m, j], d[m, j], here[j], balance)
     return total

@@ -12,16 +12,18 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
 from napari_battery.microstructure import _kernels_conductance as conductance
-from napari_battery.microstructure import _kernels_diffusivity as kernels
+from napari_battery.microstructure import _kernels_diffusivity as uniform
+from napari_battery.microstructure import _kernels_faces as faces
+from napari_battery.microstructure import _kernels_phases as phases
 from napari_battery.microstructure._slabs import Slabs
 
-__all__ = ["Level", "faces_level", "precondition", "uniform_level"]
+__all__ = ["Kernels", "Level", "finest_level", "precondition"]
 
 _DIRECT = 400
 """Voxels of the coarsest level at most."""
@@ -32,13 +34,26 @@ Array = NDArray[Any]
 Weights = tuple[float, float, float]
 
 
+class Kernels(NamedTuple):
+    """The three steps over one kind of operator."""
+
+    apply: Callable[..., float]
+    restrict: Callable[..., float]
+    smooth: Callable[..., float]
+
+
+_UNIFORM = Kernels(uniform.apply_uniform, uniform.restrict_uniform, uniform.smooth_uniform)
+_PHASES = Kernels(phases.apply_phases, phases.restrict_phases, phases.smooth_phases)
+_FACES = Kernels(faces.apply_faces, faces.restrict_faces, faces.smooth_faces)
+
+
 @dataclass(eq=False)
 class Level:
     """One grid: its operator and, below the finest, what the cycle needs to write to."""
 
-    diagonal: Array
-    weights: tuple[Any, Any, Any]
-    """Three numbers, or three arrays of one conductance per face."""
+    kernels: Kernels
+    operator: tuple[Any, ...]
+    """What the kernels take: the diagonal, then weights, conductivities or faces."""
     nominal: Weights
     """Conductance per axis where everything conducts; only ratios count."""
     by: tuple[int, int, int] = (1, 1, 1)
@@ -50,34 +65,27 @@ class Level:
     """Of the coarsest level: its operator, inverted."""
 
     @property
-    def uniform(self) -> bool:
-        return not isinstance(self.weights[0], np.ndarray)
-
-    @property
-    def operator(self) -> tuple[Any, ...]:
-        return (self.diagonal, *self.weights)
+    def shape(self) -> tuple[int, ...]:
+        return tuple(self.operator[0].shape)
 
 
-def uniform_level(mask: Array, nominal: Weights, slabs: Slabs) -> tuple[Level, Array, float]:
-    """The finest level of one phase, the ramp's residual and the ramp's dissipation."""
-    diagonal, residual = np.empty(mask.shape, np.float32), np.empty(mask.shape, np.float32)
-    bits = mask.view(np.uint8)
-    energy = slabs.run(conductance.diagonal_uniform, mask.shape, bits, *nominal, diagonal, residual)
-    weights = tuple(np.float32(w) for w in nominal)
-    level = Level(diagonal, (weights[0], weights[1], weights[2]), nominal)
-    ends = [2 * nominal[0] * mask[k].astype(np.float32) for k in (0, -1)]
-    _coarsen(level, ends)
-    return level, residual, energy
+def finest_level(medium: Array, nominal: Weights, slabs: Slabs) -> tuple[Level, Array, float]:
+    """The finest level with all below it, the ramp's residual and the ramp's dissipation.
 
-
-def faces_level(c: Array, nominal: Weights, slabs: Slabs) -> tuple[Level, Array, float]:
-    """As `uniform_level`, of conductivities (float32, 0 where nothing conducts)."""
-    made = [np.empty(c.shape, np.float32) for _ in range(5)]
-    fz, fy, fx, diagonal, residual = made
-    slabs.run(conductance.faces, c.shape, c, *nominal, fz, fy, fx)
-    ends = [2 * np.float32(nominal[0]) * c[k] for k in (0, -1)]
-    energy = slabs.run(conductance.diagonal_faces, c.shape, *ends, fz, fy, fx, diagonal, residual)
-    level = Level(diagonal, (fz, fy, fx), nominal)
+    Parameters
+    ----------
+    medium : array of bool or float32
+        One phase, or conductivities.
+    """
+    shape, one = medium.shape, medium.dtype == bool
+    diagonal, residual = np.empty(shape, np.float32), np.empty(shape, np.float32)
+    measure = conductance.diagonal_uniform if one else conductance.diagonal_phases
+    bits = medium.view(np.uint8) if one else medium
+    energy = slabs.run(measure, shape, bits, *nominal, diagonal, residual)
+    weights = [np.float32(w) for w in nominal]
+    operator = (diagonal, *weights) if one else (diagonal, medium, *weights)
+    level = Level(_UNIFORM if one else _PHASES, operator, nominal)
+    ends = [2 * weights[0] * medium[k].astype(np.float32) for k in (0, -1)]
     _coarsen(level, ends)
     return level, residual, energy
 
@@ -86,13 +94,11 @@ def precondition(level: Level, r: Array, z: Array, slabs: Slabs, tick: Callable[
     """Put one cycle's answer to ``A z = r`` into z; ``r · z``."""
     if level.coarser is None:
         return _directly(level, r, z)
-    coarse = level.coarser
-    restrict = kernels.restrict_uniform if level.uniform else kernels.restrict_faces
-    smooth = kernels.smooth_uniform if level.uniform else kernels.smooth_faces
-    slabs.run(restrict, r.shape, r, *level.operator, coarse.residual, level.by)
+    coarse, kernels = level.coarser, level.kernels
+    slabs.run(kernels.restrict, r.shape, r, *level.operator, coarse.residual, level.by)
     precondition(coarse, coarse.residual, coarse.correction, slabs, tick)
     tick()
-    return slabs.run(smooth, r.shape, r, *level.operator, coarse.correction, level.by, z)
+    return slabs.run(kernels.smooth, r.shape, r, *level.operator, coarse.correction, level.by, z)
 
 
 def _directly(level: Level, r: Array, z: Array) -> float:
@@ -104,56 +110,55 @@ def _directly(level: Level, r: Array, z: Array) -> float:
 
 def _inverted(level: Level) -> Array:
     """The operator's inverse; 0 in rows of voxels that do not conduct."""
-    n = level.diagonal.size
-    numbers = np.arange(n).reshape(level.diagonal.shape)
+    n, shape = int(np.prod(level.shape)), level.shape
     matrix = np.zeros((n, n))
-    matrix[numbers.ravel(), numbers.ravel()] = level.diagonal.ravel()
-    for axis, weight in enumerate(level.weights):
-        here = np.moveaxis(numbers, axis, 0)[1:].ravel()
-        there = np.moveaxis(numbers, axis, 0)[:-1].ravel()
-        if level.uniform:
-            conducts = level.diagonal.ravel() > 0
-            between = np.where(conducts[here] & conducts[there], weight, 0.0)
-        else:
-            between = np.moveaxis(weight, axis, 0)[1:].ravel()
-        matrix[here, there] = matrix[there, here] = -between
-    kept = np.flatnonzero(level.diagonal.ravel() > 0)
+    unit, column = np.zeros(shape, np.float32), np.empty(shape, np.float32)
+    for k in range(n):
+        unit.ravel()[k] = 1
+        level.kernels.apply(unit, *level.operator, column, 0, shape[0])
+        unit.ravel()[k] = 0
+        matrix[:, k] = column.ravel()
+    kept = np.ix_(*2 * [np.flatnonzero(level.operator[0].ravel() > 0)])
     inverse = np.zeros((n, n))
-    inverse[np.ix_(kept, kept)] = np.linalg.inv(matrix[np.ix_(kept, kept)])
+    inverse[kept] = np.linalg.inv(matrix[kept])
     return np.asarray(inverse, np.float32)
 
 
 def _coarsen(level: Level, ends: list[Array]) -> None:
     """Add coarser levels until a direct solution is cheap."""
-    while level.diagonal.size > _DIRECT:
-        strongest = max(level.nominal)
-        by = tuple(
-            2 if n > 1 and w >= _WEAK * strongest else 1
-            for n, w in zip(level.diagonal.shape, level.nominal, strict=True)
-        )
-        if by == (1, 1, 1):  # the strong axes are used up
-            by = tuple(2 if n > 1 else 1 for n in level.diagonal.shape)
-        level.by = (by[0], by[1], by[2])
-        shape = tuple(-(-n // c) for n, c in zip(level.diagonal.shape, by, strict=True))
+    merge: dict[Kernels, Callable[..., None]] = {
+        _UNIFORM: conductance.coarsen_uniform,
+        _PHASES: lambda _, *rest: conductance.coarsen_phases(*rest),
+        _FACES: lambda _, *rest: conductance.coarsen_faces(*rest),
+    }
+    while np.prod(level.shape) > _DIRECT:
+        by = level.by = _merged(level)
+        shape = tuple(-(-n // c) for n, c in zip(level.shape, by, strict=True))
         fz, fy, fx = (np.zeros(shape, np.float32) for _ in range(3))
-        if level.uniform:
-            conductance.coarsen_uniform(level.diagonal, *level.weights, level.by, fz, fy, fx)
-        else:
-            conductance.coarsen_faces(*level.weights, level.by, fz, fy, fx)
+        merge[level.kernels](*level.operator, by, fz, fy, fx)
         ends = [_summed(end, by[1], by[2]) / np.float32(by[0]) for end in ends]
-        made = [np.empty(shape, np.float32) for _ in range(3)]
-        diagonal, residual, correction = made
-        conductance.diagonal_faces(ends[0], ends[1], fz, fy, fx, diagonal, residual, 0, shape[0])
+        diagonal, residual, correction = (np.empty(shape, np.float32) for _ in range(3))
+        conductance.diagonal_faces(ends[0], ends[1], fz, fy, fx, diagonal)
         area = by[0] * by[1] * by[2]
-        nominal = tuple(w * area / c**2 for w, c in zip(level.nominal, by, strict=True))
+        wz, wy, wx = (w * area / c**2 for w, c in zip(level.nominal, by, strict=True))
         level.coarser = Level(
-            diagonal,
-            (fz, fy, fx),
-            (nominal[0], nominal[1], nominal[2]),
+            _FACES,
+            (diagonal, fz, fy, fx),
+            (wz, wy, wx),
             residual=residual,
             correction=correction,
         )
         level = level.coarser
+
+
+def _merged(level: Level) -> tuple[int, int, int]:
+    """How many voxels become one, per axis: along strong axes first."""
+    strongest = max(w for w, n in zip(level.nominal, level.shape, strict=True) if n > 1)
+    cz, cy, cx = (
+        2 if n > 1 and w >= _WEAK * strongest else 1
+        for n, w in zip(level.shape, level.nominal, strict=True)
+    )
+    return cz, cy, cx
 
 
 def _summed(plane: Array, by_y: int, by_x: int) -> Array:

@@ -103,11 +103,9 @@ def _on_processor(
     from napari_battery.microstructure import _kernels_diffusivity as kernels
     from napari_battery.microstructure import _multigrid as multigrid
 
-    make = multigrid.uniform_level if medium.dtype == bool else multigrid.faces_level
-    level, r, energy = make(medium, nominal, slabs)
+    level, r, energy = multigrid.finest_level(medium, nominal, slabs)
     shape = r.shape
     ends = Ends(medium[0], medium[-1], nominal[0], shape[0])
-    apply = kernels.apply_uniform if level.uniform else kernels.apply_faces
     to_relative = shape[0] / (shape[1] * shape[2])
     start = math.sqrt(float(np.vdot(r, r)))
     if straight(start, energy):
@@ -117,7 +115,7 @@ def _on_processor(
     for iteration in range(1, MOST_ITERATIONS + 1):
         slabs.run(kernels.direct, shape, q, p, beta)
         watch.tick()
-        alpha = rz / slabs.run(apply, shape, p, *level.operator, q)
+        alpha = rz / slabs.run(level.kernels.apply, shape, p, *level.operator, q)
         ends.add(alpha, p[0], p[-1])
         energy -= alpha * rz
         residual = math.sqrt(slabs.run(kernels.advance, shape, p, q, r, alpha)) / start

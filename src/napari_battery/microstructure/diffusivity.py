@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -160,13 +160,14 @@ def effective_conductivity(
     size = edges(voxel_size_um, given.ndim)
     through = percolating_part(given > 0, axis)
     total = float(given.mean(dtype=np.float64))
-    percolating = float(given.mean(dtype=np.float64, where=through) * through.mean()) if (
-        through.any()
-    ) else 0.0  # fmt: skip
-    if percolating == 0:
+    if not through.any():
         return Diffusivity(axis, 0.0, total, 0.0, 0, 0.0, 0.0)
-    kept = np.where(through, given, 0).astype(np.float32)
-    return _named(axis, _solved(kept, size, number, settings, progress), total, percolating)
+    percolating = float(given.sum(dtype=np.float64, where=through) / given.size)
+    largest = float(given.max())
+    kept = np.where(through, given / np.asarray(largest, given.dtype), 0).astype(np.float32)
+    solved = _solved(kept, size, number, settings, progress)
+    found = replace(solved, relative_diffusivity=solved.relative_diffusivity * largest)
+    return _named(axis, found, total, percolating)
 
 
 def _solved(
