@@ -77,6 +77,28 @@ class MicrostructureSettings(TransportSettings):
         le=1,
         step=0.05,
     )
+    extrapolate: bool = setting(
+        True,
+        "Also solve on every second voxel and extrapolate κ to small voxels: walls of voxels are "
+        "longer than smooth ones",
+        title="Extrapolate κ",
+    )
+    cut_particles: Literal["exclude", "correct", "include"] = setting(
+        "exclude",
+        "Particles cut by a face of the volume: leave them out, leave them out and weigh the "
+        "others by how rarely one of their size lies whole inside, or count them as they are",
+        title="Cut particles",
+    )
+    thickness_axis: Literal["z", "y", "x"] = setting(
+        "z", "Axis across the electrode, for its thickness", title="Thickness along"
+    )
+    thickness_bridge_um: float = setting(
+        0.0,
+        "Pores that open to the electrode's surface are bridged over this width",
+        title="Bridge pores of",
+        unit="µm",
+        ge=0,
+    )
 
     def axes(self, names: Sequence[str]) -> list[str]:
         """Which of a volume's axes are measured along."""
