@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from matplotlib.cm import ScalarMappable
     from matplotlib.figure import Figure
 
-__all__ = ["map_figure", "map_legend", "map_slice", "remarks"]
+__all__ = ["colour_bar", "map_figure", "map_legend", "map_slice", "remarks", "scale_bar"]
 
 _BINS = 60
 _END = 0.04
@@ -34,7 +34,7 @@ def _mappable(shown: ValueMap) -> ScalarMappable:
     return ScalarMappable(Normalize(low, high), colours)
 
 
-def _colour_bar(
+def colour_bar(
     figure: Figure, cax: Axes, shown: ValueMap, style: Style, orientation: str, assumed: bool
 ) -> None:
     """A bar with title and unit; its ends are pointed where values lie beyond the range."""
@@ -84,7 +84,7 @@ def map_legend(
     figure = start(figure, style, width_mm=85, height_mm=38)
     grid = figure.add_gridspec(2, 1, height_ratios=(5, 1), hspace=0.02)
     top, cax = figure.add_subplot(grid[0]), figure.add_subplot(grid[1])
-    _colour_bar(figure, cax, shown, style, "horizontal", assumed)
+    colour_bar(figure, cax, shown, style, "horizontal", assumed)
     if np.isfinite(shown.low):
         edges = np.linspace(shown.low, shown.high, _BINS + 1)
         values = shown.values[~np.isnan(shown.values)]
@@ -183,8 +183,8 @@ def map_slice(
     for spine in axes.spines.values():
         spine.set_visible(False)
     axes.autoscale(False)
-    _scale_bar(axes, labels.shape, pixel_size_um, assumed, style)
-    _colour_bar(figure, cax, shown, style, "vertical", assumed)
+    scale_bar(axes, labels.shape, pixel_size_um, assumed, style)
+    colour_bar(figure, cax, shown, style, "vertical", assumed)
     if text := remarks(shown):
         axes.set_xlabel(as_text(text), size=style.font_size - 1, color=style.muted)
     there = np.isin(shown.labels, np.unique(labels))
@@ -238,7 +238,7 @@ def _slice_of(volume: Volume, z: int) -> NDArray[Any]:
     return np.asarray(volume.data[z] if volume.ndim == 3 else volume.data[:])
 
 
-def _scale_bar(
+def scale_bar(
     axes: Axes,
     shape: tuple[int, ...],
     pixel_size_um: tuple[float, float] | None,

@@ -25,6 +25,7 @@ _STEPS = (
     "Correct labels",
     "Track through states",
     "Radial analysis",
+    "States of charge",
     "State plots",
     "Save and open results",
 )

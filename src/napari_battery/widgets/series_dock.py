@@ -48,7 +48,7 @@ from napari_battery.widgets.undo import UndoButton
 if TYPE_CHECKING:
     from napari_battery.registration.series import Series
 
-__all__ = ["SeriesDock"]
+__all__ = ["SeriesDock", "last_aligned"]
 
 _TO = {
     "first": ("the first", "Every state directly onto the first one"),
@@ -80,6 +80,14 @@ class _Aligned:
 
 
 _LAST: WeakKeyDictionary[Session, _Aligned] = WeakKeyDictionary()
+
+
+def last_aligned(session: Session) -> list[Any]:
+    """Images of the series last aligned in a window, in order; those deleted since are left out."""
+    aligned, viewer = _LAST.get(session), session.viewer
+    if aligned is None or viewer is None:
+        return []
+    return [layer() for layer in aligned.layers if layer() in viewer.layers]
 
 
 class SeriesDock(QWidget):

@@ -57,6 +57,7 @@ class Analysis:
     """`EditHistory.version` of the labels that the tables are of; -1 where none is known."""
     measured_state: object = field(init=False, default_factory=object)
     """`EditHistory.state` of those labels."""
+    _added: pd.DataFrame | None = field(init=False, default=None)
 
     def __post_init__(self) -> None:
         self.particles = self.result.particles
@@ -67,9 +68,22 @@ class Analysis:
         """Set the core columns for another number of outer layers, from the layer sums."""
         core = core_table(self.result.particles, self.result.layers, exclude_layers)
         self.exclude_layers = exclude_layers
-        self.particles = self.result.particles.assign(
-            **{name: core[name].to_numpy() for name in _CORE}
+        self.particles = self._with_added(
+            self.result.particles.assign(**{name: core[name].to_numpy() for name in _CORE})
         )
+
+    def add_columns(self, table: pd.DataFrame | None) -> None:
+        """Let the particle table show columns of another table as well, by ``label``.
+
+        They take the place of those added before, and last until the labels are measured anew.
+        """
+        if self._added is not None:
+            self.particles = self.particles.drop(columns=list(self._added.columns))
+        self._added = None if table is None else table.set_index("label")
+        self.particles = self._with_added(self.particles)
+
+    def _with_added(self, particles: pd.DataFrame) -> pd.DataFrame:
+        return particles if self._added is None else particles.join(self._added, on="label")
 
 
 class Session:
@@ -242,6 +256,7 @@ class Session:
         self, analysis: Analysis, result: RadialResult, version: int, state: object
     ) -> None:
         """Give an analysis the tables of its labels as they are in a version of their history."""
+        analysis.add_columns(None)  # they were of the labels as they had been
         analysis.result, analysis.particles = result, result.particles
         if analysis.exclude_layers != result.settings.exclude_layers:
             analysis.recompute_core(analysis.exclude_layers)

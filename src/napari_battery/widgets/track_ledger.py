@@ -9,7 +9,7 @@ from qtpy.QtCore import QSize, Qt, Signal
 from qtpy.QtGui import QColor, QIcon, QPixmap
 from qtpy.QtWidgets import QHeaderView, QTreeWidget, QTreeWidgetItem
 
-from napari_battery.labelling.consistency import RULES, ledger
+from napari_battery.labelling.consistency import ledger
 
 __all__ = ["COLOURS", "KEPT", "Ledger"]
 
@@ -25,6 +25,8 @@ COLOURS: dict[str, str] = {
     "pieces": "#56b4e9",
     "cross_check": "#0072b2",
     "neighbours": "#009e73",
+    "smallest": "#b3a2c7",
+    "core": "#8c564b",
 }
 """Colour of each rule (Okabe and Ito's, told apart by all eyes), and of what is kept."""
 
@@ -62,11 +64,14 @@ class Ledger(QTreeWidget):
 
     def show_table(self, table: pd.DataFrame) -> None:
         """Count anew, from a checked table of particles and states."""
+        self.show_counts(int(table.drop_duplicates("label")["kept"].sum()), ledger(table))
+
+    def show_counts(self, kept: int, counts: pd.DataFrame) -> None:
+        """Show how many are kept, and a ledger: ``rule, reason, particles, only_this``."""
         self.clear()
-        kept = int(table.drop_duplicates("label")["kept"].sum())
         self._add(KEPT, "kept", kept, None)
-        counts = ledger(table)[["rule", "reason", "particles", "only_this"]]
-        for rule, reason, particles, only in counts.to_numpy().tolist():
+        rows = counts[["rule", "reason", "particles", "only_this"]]
+        for rule, reason, particles, only in rows.to_numpy().tolist():
             if particles:
                 self._add(rule, reason, particles, only)
         reasons = [self._reason(i) for i in range(self.topLevelItemCount())]
@@ -83,7 +88,7 @@ class Ledger(QTreeWidget):
         swatch = QPixmap(_SWATCH, _SWATCH)
         swatch.fill(QColor(COLOURS[rule]))
         row.setIcon(0, QIcon(swatch))
-        row.setData(0, Qt.ItemDataRole.UserRole, "" if rule == KEPT else RULES[rule])
+        row.setData(0, Qt.ItemDataRole.UserRole, "" if rule == KEPT else reason)
         for column in (1, 2):
             row.setTextAlignment(column, Qt.AlignmentFlag.AlignRight)
         row.setToolTip(0, reason)

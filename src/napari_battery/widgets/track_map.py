@@ -12,7 +12,7 @@ from napari.utils.colormaps import DirectLabelColormap
 from napari.viewer import ViewerModel
 from qtpy.QtGui import QColor
 
-from napari_battery.labelling.consistency import RULES
+from napari_battery.states.ledger import RULES
 from napari_battery.widgets.layers import KEY, battery_metadata
 from napari_battery.widgets.track_ledger import COLOURS, KEPT
 

@@ -1,0 +1,146 @@
+"""The study last run in a window: what was measured, its layers, and whether it still holds."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+from typing import Any
+from weakref import WeakKeyDictionary, ref
+
+import pandas as pd
+
+from napari_battery.states.run import study_of
+from napari_battery.states.settings import StudyRules, StudySettings
+from napari_battery.states.tabulate import Study, apply_rules
+from napari_battery.widgets.session import Analysis, Session
+from napari_battery.widgets.states_map_layers import StateMapLayers
+from napari_battery.widgets.states_run import Measured
+from napari_battery.widgets.study_holder import StudyHolder
+
+__all__ = ["LAST", "ShownStudy"]
+
+_COLUMNS = (
+    "volume_change", "shift_z_um", "shift_y_um", "shift_x_um", "delta_core_mean", "sem",
+    "sem_delta", "z", "p_value", "q_value", "significant", "kept", "reason",
+)  # fmt: skip
+"""Columns of the study that the results table and the map of a state show."""
+
+
+class ShownStudy:
+    """A study that outlives the dock, but holds neither viewer nor voxels.
+
+    Parameters
+    ----------
+    session : Session
+        Of the window.
+    measured : Measured
+        What was measured; its labels are layers by now.
+    analyses : sequence of Analysis
+        Of each state, in order.
+    settings, rules
+        What the study is made with first.
+    """
+
+    def __init__(
+        self,
+        session: Session,
+        measured: Measured,
+        analyses: Sequence[Analysis],
+        settings: StudySettings,
+        rules: StudyRules,
+    ) -> None:
+        self._session = ref(session)
+        self.measured = replace(measured, labels={})
+        self._analyses = [ref(one) for one in analyses]
+        self._labels = [ref(one.labels) for one in analyses]
+        histories = [session.history(one.labels) for one in analyses if one.labels is not None]
+        self._histories: list[tuple[Any, object]] = [
+            (ref(history), history.state) for history in histories
+        ]
+        self.repeats: tuple[tuple[str, str], ...] = ()
+        images = [one.image for one in analyses]
+        self.study = self._made(settings, rules)
+        self.maps = StateMapLayers(
+            session.viewer, self.study, images, [one.labels for one in analyses if one.labels]
+        )
+        self._told()
+
+    @property
+    def reference(self) -> Any:
+        """The labels of the first state, or None once they are gone."""
+        return self._labels[0]()
+
+    @property
+    def histories(self) -> list[Any]:
+        """Edit histories of all labels, which tell of their changes."""
+        return list({id(h()): h() for h, _ in self._histories if h() is not None}.values())
+
+    @property
+    def stale(self) -> str:
+        """Why the study no longer fits its layers; empty while it does."""
+        for history, state in self._histories:
+            if history() is not None and history().state is not state:
+                layer = history().layer
+                name = "The labels" if layer is None else f"“{layer.name}”"
+                return f"{name} were corrected since"
+        return ""
+
+    def set_rules(self, rules: StudyRules) -> None:
+        """Count anew; nothing is measured.
+
+        Raises
+        ------
+        InputError
+            As `apply_rules`; the study then stays as it was.
+        """
+        self.study = apply_rules(self.study, rules)
+        self._told()
+
+    def set_settings(
+        self, settings: StudySettings, repeats: Sequence[tuple[str, str]] | None = None
+    ) -> None:
+        """Tabulate anew; no voxel is looked at.
+
+        Raises
+        ------
+        InputError
+            As `study_of`; the study then stays as it was.
+        """
+        before = self.repeats
+        self.repeats = before if repeats is None else tuple(repeats)
+        try:
+            self.study = self._made(settings, self.study.rules)
+        except BaseException:
+            self.repeats = before
+            raise
+        self._told()
+
+    def _made(self, settings: StudySettings, rules: StudyRules) -> Study:
+        measured = self.measured
+        return study_of(measured.states, measured.gathered, settings, rules, repeats=self.repeats)
+
+    def _told(self) -> None:
+        """Hand the study to the window's other docks, and its columns to the tables."""
+        session = self._session()
+        if session is None or session.viewer is None:
+            return
+        self.maps.study = self.study
+        for state, analysis in zip(self.study.states, self._analyses, strict=True):
+            one = analysis()
+            if one is not None and one in session.analyses:
+                one.add_columns(_columns_of(self.study, state.name))
+                if one.exclude_layers != self.study.settings.exclude_layers:
+                    one.recompute_core(self.study.settings.exclude_layers)
+                if one is session.current or one.labels is not session.picked_layer:
+                    session.refresh_features(one)
+                session.table_changed.emit(one)
+        StudyHolder.of(session.viewer).study = self.study
+
+
+def _columns_of(study: Study, state: str) -> pd.DataFrame:
+    table = study.particles[(study.particles["state"] == state).to_numpy()]
+    return table[["label", *(name for name in _COLUMNS if name in table)]]
+
+
+LAST: WeakKeyDictionary[Session, ShownStudy] = WeakKeyDictionary()
+"""The study of each window."""
