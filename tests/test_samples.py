@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from napari_battery import samples
-from napari_battery.samples import nmc_slice, sample_path, sand, sandstone
+from napari_battery.samples import nmc_phases, nmc_slice, sample_path, sand, sandstone
 from napari_battery.synthetic import ElectrodeSettings
 
 CHECKSUMS = re.findall(
@@ -28,10 +28,22 @@ def test_files_are_unchanged(checksum, name):
 
 @pytest.mark.parametrize(
     ("folder", "words"),
-    [("sand", "MIT"), ("nmc_nanoct", "Apache License"), ("bentheimer", "CSIRO Open Source")],
+    [
+        ("sand", "MIT"),
+        ("nmc_nanoct", "Apache License"),
+        ("bentheimer", "CSIRO Open Source"),
+        ("nmc_segmented", "Alliance for Sustainable Energy"),
+    ],
 )
 def test_licences_lie_beside_the_data(folder, words):
     assert words in sample_path(f"{folder}/LICENSE").read_text(encoding="utf-8")
+
+
+def test_nmc_phases():
+    volume = nmc_phases()
+    assert volume.shape == (251, 301, 301)
+    assert volume.is_assumed
+    assert set(np.unique(volume.data)) == set(volume.metadata["phases"].values())
 
 
 def test_sand():

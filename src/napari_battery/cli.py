@@ -10,6 +10,7 @@ from typing import Any
 
 from napari_battery import __version__
 from napari_battery.commands import (
+    bpx,
     demo,
     evaluate,
     filter,
@@ -51,6 +52,7 @@ _STEPS = (
     map,
     microstructure,
     regress,
+    bpx,
     demo,
 )
 

@@ -10,11 +10,12 @@ from napari_battery.progress import SILENT, Progress
 from napari_battery.synthetic import ElectrodeSettings, SyntheticElectrode, synthetic_electrode
 from napari_battery.volume import Volume
 
-__all__ = ["cycled_electrode", "nmc_slice", "sample_path", "sand", "sandstone"]
+__all__ = ["cycled_electrode", "nmc_phases", "nmc_slice", "sample_path", "sand", "sandstone"]
 
 _SAND = "sand/sand_100x200x200_u8.tif"
 _SANDSTONE_LOW = "bentheimer/low_6um_30x45x140_u8.tif"
 _SANDSTONE_HIGH = "bentheimer/high_2um_90x135x420_u8.tif"
+_NMC_PHASES = "nmc_segmented/nmc_251x301x301_u8.tif"
 _NMC, _NMC_LABELS = "nmc_nanoct/1.tif", "nmc_nanoct/1_label.tif"
 
 
@@ -73,6 +74,20 @@ def nmc_slice() -> tuple[Volume, Volume]:
     labels = _read(_NMC_LABELS, "NMC phases (real nano-CT)")
     labels.metadata.update(kind="phases", phases="active=0, rest=1, rest or crack=2")
     return image, labels
+
+
+def nmc_phases() -> Volume:
+    """A calendered NMC cathode, segmented: pore, active material, carbon and binder.
+
+    Returns
+    -------
+    Volume
+        (251, 301, 301) uint8: 0 pore, 1 active, 2 binder (added numerically by its authors).
+        The file states no voxel size; it is assumed to be 1 µm.
+    """
+    phases = _read(_NMC_PHASES, "NMC cathode, segmented (real CT)")
+    phases.metadata.update(kind="phases", phases={"pore": 0, "active": 1, "binder": 2})
+    return phases.with_voxel_size(1.0, "assumed 1 µm")
 
 
 def cycled_electrode(progress: Progress = SILENT) -> SyntheticElectrode:

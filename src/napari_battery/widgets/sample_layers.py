@@ -6,11 +6,17 @@ from typing import Any
 
 import pandas as pd
 
-from napari_battery.samples import cycled_electrode, nmc_slice, sand, sandstone
+from napari_battery.samples import cycled_electrode, nmc_phases, nmc_slice, sand, sandstone
 from napari_battery.volume import Volume
 from napari_battery.widgets.layers import layer_kwargs
 
-__all__ = ["open_cycled_electrode", "open_nmc_slice", "open_sand", "open_sandstone"]
+__all__ = [
+    "open_cycled_electrode",
+    "open_nmc_phases",
+    "open_nmc_slice",
+    "open_sand",
+    "open_sandstone",
+]
 
 LayerData = tuple[Any, dict[str, Any], str]
 
@@ -30,6 +36,11 @@ def open_nmc_slice() -> list[LayerData]:
     """Two layers: a real NMC nano-CT slice and its phases, voxel size unknown."""
     image, phases = nmc_slice()
     return [_layer(image, "image"), _layer(phases, "labels", opacity=0.4)]
+
+
+def open_nmc_phases() -> list[LayerData]:
+    """One layer: the phases of a real NMC cathode, with an assumed voxel size of 1 µm."""
+    return [_layer(nmc_phases(), "labels")]
 
 
 def open_cycled_electrode() -> list[LayerData]:
