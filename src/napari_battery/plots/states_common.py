@@ -102,7 +102,12 @@ def joined_note(*parts: str) -> str:
 
 
 def state_means(
-    frames: Frames, mask: NDArray[np.bool_], column: str, settings: StatesFigureSettings
+    frames: Frames,
+    mask: NDArray[np.bool_],
+    column: str,
+    settings: StatesFigureSettings,
+    group: NDArray[np.intp] | None = None,
+    n_groups: int = 1,
 ) -> pd.DataFrame:
     """Mean of a column over particles in each state, with its errors.
 
@@ -117,28 +122,47 @@ def state_means(
         has no error there.
     settings : StatesFigureSettings
         Which standard error the column ``se`` is.
+    group : (n,) array of int, optional
+        A group of each particle, from 0, of which every one gets its own means; −1 is none.
+    n_groups : int
+        How many groups there are.
 
     Returns
     -------
     DataFrame
-        ``state, direction, n, mean, ses, sem, se``. By the GREAT2 paper, section 3.1: SES is
-        σ/√n (ddof 1), SEM the root mean square of the particles' own errors.
+        ``state, direction, n, mean, ses, sem, se``, one row per group and state, in this order.
+        By the GREAT2 paper, section 3.1: SES is σ/√n (ddof 1), SEM the root mean square of the
+        particles' own errors.
     """
-    values = np.where(mask, frames.values(column), np.nan)
-    found = np.isfinite(values)
-    n = found.sum(axis=0)
+    values = frames.values(column)
+    n_states = len(frames.states)
+    found = mask & np.isfinite(values)
+    if group is not None:
+        found &= (group >= 0)[:, np.newaxis]
+    rows, state = np.nonzero(found)
+    place = state if group is None else group[rows] * n_states + state
+    size = n_groups * n_states
+    here = values[rows, state]
+    n = np.bincount(place, minlength=size)
     with np.errstate(invalid="ignore", divide="ignore"):
-        mean = np.where(found, values, 0).sum(axis=0) / n
-        variance = np.where(found, values - mean, 0) ** 2
-        ses = np.sqrt(variance.sum(axis=0) / (n - 1) / n)
-        sem = _root_mean_square(frames, found, "sem" if column == "core_mean" else "sem_delta")
+        mean = np.bincount(place, here, size) / n
+        squares = np.bincount(place, (here - mean[place]) ** 2, size)
+        ses = np.sqrt(squares / (n - 1) / n)
     ses[n < 2] = np.nan
+    error = "sem" if column == "core_mean" else "sem_delta"
+    sem = np.full(size, np.nan)
+    if error in frames.particles:
+        own = frames.values(error)[rows, state]
+        has = np.isfinite(own)
+        with np.errstate(invalid="ignore", divide="ignore"):
+            total = np.bincount(place[has], own[has] ** 2, size)
+            sem = np.sqrt(total / np.bincount(place[has], minlength=size))
     if column == "delta_core_mean":
-        ses[0] = sem[0] = np.nan
+        ses[::n_states] = sem[::n_states] = np.nan
     return pd.DataFrame(
         {
-            "state": frames.states,
-            "direction": [frames.directions.get(state, "") for state in frames.states],
+            "state": frames.states * n_groups,
+            "direction": [frames.directions.get(state, "") for state in frames.states] * n_groups,
             "n": n,
             "mean": mean,
             "ses": ses,
@@ -146,15 +170,6 @@ def state_means(
             "se": ses if settings.error == "SES" else np.hypot(ses, sem),
         }
     )
-
-
-def _root_mean_square(frames: Frames, found: NDArray[np.bool_], name: str) -> NDArray[np.float64]:
-    if name not in frames.particles:
-        return np.full(found.shape[1], np.nan)
-    errors = np.where(found, frames.values(name), np.nan)
-    has = np.isfinite(errors)
-    squares = np.where(has, errors, 0) ** 2
-    return np.asarray(np.sqrt(squares.sum(axis=0) / has.sum(axis=0)))
 
 
 def panels(
@@ -193,6 +208,16 @@ def outer_titles(axes: Sequence[Axes], style: Style, x: str = "", y: str = "") -
         if x and number >= len(axes) - across:
             here.set_xlabel(x)
         dress(here, style)
+        if len(axes) > 1:
+            _fewer_ticks(here)
+
+
+def _fewer_ticks(axes: Axes) -> None:
+    from matplotlib.ticker import AutoLocator, MaxNLocator
+
+    for axis in (axes.xaxis, axes.yaxis):
+        if isinstance(axis.get_major_locator(), AutoLocator):
+            axis.set_major_locator(MaxNLocator(4, steps=[1, 2, 2.5, 5, 10]))
 
 
 def _spec(axes: Axes) -> Any:
@@ -257,8 +282,10 @@ def draw_means(
         x = np.arange(len(table)) + (number - (n - 1) / 2) * spread
         mean, reach = table["mean"].to_numpy(float), multiple * table["se"].to_numpy(float)
         marker = MARKERS[number % len(MARKERS)]
-        axes.errorbar(
-            x, mean, np.nan_to_num(reach), fmt="none", ecolor=colour, elinewidth=0.9, capsize=2
+        ends = np.stack([mean - reach, mean + reach, np.full(len(x), np.nan)], axis=1)
+        axes.plot(
+            np.repeat(x, 3), ends.ravel(), color=colour, linewidth=0.9, marker="_", markersize=4,
+            solid_capstyle="butt",
         )  # fmt: skip
         text = f"{name} (n = {table['n'].max():,})" if counted else name
         axes.plot(

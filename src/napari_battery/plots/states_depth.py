@@ -81,18 +81,16 @@ def depth_map(
     low, high = float(there.min()), float(there.max())
     edges = np.linspace(low, high if high > low else low + 1, settings.depth_bins + 1)
     number = np.clip(np.searchsorted(edges, depth, "right") - 1, 0, settings.depth_bins - 1)
+    number[~np.isfinite(depth)] = -1
     rows, pictures = [], []
     for subset, name in zip(shown, names, strict=True):
-        mask = subset.mask(frames)
-        tables = [
-            state_means(frames, mask & (number == k)[:, None], "delta_core_mean", settings)
-            for k in range(settings.depth_bins)
-        ]
-        rows += [
-            table.assign(subset=name, depth_from=edges[k], depth_to=edges[k + 1])
-            for k, table in enumerate(tables)
-        ]
-        pictures.append({c: np.stack([t[c] for t in tables])[:, 1:] for c in ("mean", "se", "n")})
+        table = state_means(
+            frames, subset.mask(frames), "delta_core_mean", settings, number, settings.depth_bins
+        )
+        shape = settings.depth_bins, len(frames.states)
+        pictures.append({c: table[c].to_numpy().reshape(shape)[:, 1:] for c in ("mean", "se", "n")})
+        low_end, high_end = np.repeat(edges[:-1], shape[1]), np.repeat(edges[1:], shape[1])
+        rows.append(table.assign(subset=name, depth_from=low_end, depth_to=high_end))
     data = pd.concat(rows, ignore_index=True).assign(se_multiple=multiple)
     figure = _draw(frames, pictures, names, edges, multiple, figure, style)
     words = f"depth from {plane.name}; dots: within {multiple:g} SE of 0"

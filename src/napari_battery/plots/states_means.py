@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
+import numpy as np
 import pandas as pd
 
 from napari_battery.errors import InputError
@@ -135,28 +136,37 @@ def means_by_position(
     names, multiple = names_of(shown), se_multiple(settings, _PUBLISHED_POSITIONS)
     plane = plane or collector_plane(frames, settings)
     distance = plane_distance(frames, plane)
-    tiles = tiles_of(frames, distance, settings.position_tiles, "distance")
+    tiles = frames.kept_result(
+        ("position tiles", plane, settings.position_tiles),
+        lambda f, key: tiles_of(f, plane_distance(f, key[1]), key[2], "distance"),
+    )
     is_new = figure is None
     figure, axes = panels(figure, style, len(shown), height_mm=62)
-    unit = frames.length_unit
+    group = np.full(len(frames.labels), -1, np.intp)
+    spans, labels = [], []
+    for k, tile in enumerate(tiles):
+        group[tile.members] = k
+        inside = distance[tile.members]
+        low, high = float(inside.min()), float(inside.max())
+        spans.append((low, high))
+        first = f"Q{k + 1}" if len(tiles) == 4 else f"{k + 1}"
+        labels.append(f"{first}: {low:.3g} to {high:.3g} {frames.length_unit}")
     rows = []
-    n_tiles = len(tiles)
+    n_tiles, n_states = len(tiles), len(frames.states)
     colours = [ordered_colour(k, n_tiles, style) for k in range(n_tiles)]
     for here, subset, name in zip(axes, shown, names, strict=True):
         member = subset.mask(frames)
-        tables, labels = [], []
-        for k, tile in enumerate(tiles):
-            inside = distance[tile.members]
-            span = f"{inside.min():.3g} to {inside.max():.3g} {unit}"
-            labels.append(f"Q{k + 1}: {span}" if n_tiles == 4 else f"{k + 1}: {span}")
-            table = state_means(frames, member & tile.members[:, None], "delta_core_mean", settings)
-            tables.append(table)
-            rows.append(
-                table.assign(
-                    subset=name, position=k + 1, distance_from=inside.min(),
-                    distance_to=inside.max(), se_multiple=multiple,
-                )
-            )  # fmt: skip
+        table = state_means(frames, member, "delta_core_mean", settings, group, n_tiles)
+        rows.append(
+            table.assign(
+                subset=name,
+                position=np.repeat(np.arange(n_tiles) + 1, n_states),
+                distance_from=np.repeat([low for low, _ in spans], n_states),
+                distance_to=np.repeat([high for _, high in spans], n_states),
+                se_multiple=multiple,
+            )
+        )
+        tables = [table[k * n_states : (k + 1) * n_states] for k in range(n_tiles)]
         draw_means(here, tables, labels, colours, style, multiple, counted=len(shown) == 1)
         here.axhline(0, color=style.muted, linewidth=0.6, zorder=0)
         state_ticks(here, frames)

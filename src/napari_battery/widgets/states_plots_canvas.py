@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 from napari.viewer import ViewerModel
 from numpy.typing import NDArray
-from qtpy.QtCore import Qt, Signal
+from qtpy.QtCore import Qt, QTimer, Signal
 from qtpy.QtWidgets import QWidget
 
 from napari_battery.plots.states_figures import draw_states_figure
@@ -19,6 +19,7 @@ from napari_battery.states.frames import Frames
 from napari_battery.states.recipes import SIGNIFICANCE
 from napari_battery.states.subsets import Plane, Subset
 from napari_battery.widgets.figure_canvas import FigureCanvas
+from napari_battery.widgets.figure_places import Places
 
 __all__ = ["WITH_POINTS", "StatesCanvas"]
 
@@ -26,6 +27,8 @@ WITH_POINTS = ("volcano", "scatter")
 """Figures in which every particle is a point."""
 
 _PICK_PX = 8.0
+_TIDY_MS = 600
+"""After the last change: panels stand where they stood for the same figure before till then."""
 _STILL_PX = 3.0
 _MOST_RINGS = 200
 _PANEL_PX, _FIRST_PX = 150, 260
@@ -60,6 +63,11 @@ class StatesCanvas(FigureCanvas):
         self._pressed: tuple[float, float] | None = None
         self._picked: tuple[int, ...] = ()
         self._connected = False
+        self._places, self._name = Places(), ""
+        self._tidy = QTimer(self)
+        self._tidy.setSingleShot(True)
+        self._tidy.setInterval(_TIDY_MS)
+        self._tidy.timeout.connect(self._lay_out)
         self.outlining = False
         """Whether the next drag draws an outline."""
 
@@ -80,6 +88,8 @@ class StatesCanvas(FigureCanvas):
         """
         figure = self.figure
         self._connect()
+        self._name, is_known = name, self._places.knows(name)
+        figure.set_layout_engine("none" if is_known else "constrained")
         try:
             plot = draw_states_figure(
                 name, frames, subsets, settings, plane, figure=figure, style=self.look
@@ -89,11 +99,30 @@ class StatesCanvas(FigureCanvas):
             self._points, self._moving = [], []
             self.redraw()
             raise
+        if is_known:
+            self._places.apply(name, figure)
+            self._tidy.start()
         self._points = _points_of(name, plot, frames)
         rows = 1 + max((a.get_subplotspec().rowspan.start for a in _panels(figure)), default=0)
         self.setMinimumHeight(_FIRST_PX + _PANEL_PX * (rows - 1))
         self.show_moving(self._rings(), everything=True)
+        if not is_known:
+            self._laid_out()
         return plot
+
+    def _lay_out(self) -> None:
+        """Fit the panels to their titles and ticks; it takes as long as drawing them."""
+        if not self.figure.axes:
+            return
+        for axes in self.figure.axes:
+            axes.set_in_layout(True)
+        self.figure.set_layout_engine("constrained")
+        self.redraw()
+        self._laid_out()
+
+    def _laid_out(self) -> None:
+        self._places.remember(self._name, self.figure)
+        self.figure.set_layout_engine("none")  # the next draw is not to do it again
 
     def show_picked(self, labels: Iterable[int]) -> None:
         """Ring the points of these particles."""
@@ -120,6 +149,7 @@ class StatesCanvas(FigureCanvas):
     def _connect(self) -> None:
         if not self._connected:
             self._connected = True
+            self._canvas.mpl_connect("resize_event", lambda _: self._tidy.start())
             self._canvas.mpl_connect("button_press_event", self._press)
             self._canvas.mpl_connect("motion_notify_event", self._move)
             self._canvas.mpl_connect("button_release_event", self._release)
