@@ -38,6 +38,7 @@ def electrode(name: str) -> dict[str, Any]:
         "Maximum concentration [mol.m-3]": 63104.0 if positive else 33133.0,
         "Diffusivity [m2.s-1]": 4e-15,
         "OCP [V]": "4.3 - x" if positive else "0.3 - 0.2 * x",
+        "Entropic change coefficient [V.K-1]": 0.0,
         "Reaction rate constant [mol.m-2.s-1]": 1e-5,
     }
 
@@ -48,6 +49,10 @@ def template() -> dict[str, Any]:
         "Parameterisation": {
             "Cell": {
                 "Electrode area [m2]": 0.1,
+                "External surface area [m2]": 0.0378,
+                "Volume [m3]": 1.27e-4,
+                "Density [kg.m-3]": 2000.0,
+                "Specific heat capacity [J.K-1.kg-1]": 1000.0,
                 "Number of electrode pairs connected in parallel to make a cell": 1,
                 "Lower voltage cut-off [V]": 2.5,
                 "Upper voltage cut-off [V]": 4.3,
