@@ -41,7 +41,9 @@ def whole(sample: Sample, **choice: object) -> pd.Series:
 
 
 def test_balls() -> None:
-    found = whole(balls(), metrics="particle_sizes,shapes,surfaces,local_thickness")
+    found = whole(
+        balls(), metrics="particle_sizes,shapes,shape_details,contacts,surfaces,local_thickness"
+    )
     for name in ("particle_number_d50", "particle_volume_d50", "particle_number_mean"):
         assert found[name, "active", ""] == pytest.approx(2 * RADIUS / 2, rel=0.02)
     assert found["particle_number_std", "active", ""] == pytest.approx(0, abs=1e-9)
@@ -49,6 +51,10 @@ def test_balls() -> None:
     assert found["n_cut_particles", "active", ""] == 1
     assert found["sphericity", "active", ""] == pytest.approx(1, abs=0.02)
     assert found["aspect_ratio", "active", ""] == pytest.approx(1, abs=1e-6)
+    assert found["solidity", "active", ""] > 0.95
+    assert found["void_fraction", "active", ""] == 0
+    assert found["coordination", "active", ""] == 0
+    assert found["contact_area_per_volume", "active", ""] == 0
     assert found["local_thickness_d50", "active", ""] == pytest.approx(8, rel=0.06)
     # the cut one ends half a voxel behind its middle: a zone of that height more
     area = (4.5 * 4 * np.pi * 4**2 + 2 * np.pi * 4 * 0.25) / 24**3
@@ -73,6 +79,9 @@ def test_layers() -> None:
         assert found[name, "pore", "z"] == np.inf
     assert found["interface_area_per_volume", "pore | binder", ""] == pytest.approx(1 / 24, rel=0.1)
     assert found["electrode_thickness", "", "z"] == pytest.approx(24)
+    assert found["mean_chord", "pore", "z"] == pytest.approx(12)
+    # layers of 12 µm do not fall to 1/e within the 2 µm that 8 µm wide ones are looked at
+    assert np.isnan(found["decay_length", "pore", ""])
     assert found["profile_sd", "pore", "z"] == pytest.approx(0.5)
 
 

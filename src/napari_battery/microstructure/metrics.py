@@ -4,7 +4,13 @@ from __future__ import annotations
 
 from napari_battery.microstructure.metric import Metric
 from napari_battery.microstructure.metrics_fractions import FRACTIONS, POROSITY, PROFILES
-from napari_battery.microstructure.metrics_sizes import LOCAL_THICKNESS, PARTICLE_SIZES, SHAPES
+from napari_battery.microstructure.metrics_sizes import (
+    LOCAL_THICKNESS,
+    PARTICLE_SIZES,
+    SHAPE_DETAILS,
+    SHAPES,
+)
+from napari_battery.microstructure.metrics_structure import CHORDS, CONTACTS, TWO_POINT
 from napari_battery.microstructure.metrics_surfaces import SURFACES
 from napari_battery.microstructure.metrics_transport import DIFFUSION, PATHS, THICKNESS
 
@@ -21,7 +27,11 @@ METRICS: dict[str, Metric] = {
         LOCAL_THICKNESS,
         SURFACES,
         SHAPES,
+        SHAPE_DETAILS,
+        CONTACTS,
         THICKNESS,
         PROFILES,
+        CHORDS,
+        TWO_POINT,
     )
 }

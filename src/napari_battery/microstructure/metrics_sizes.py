@@ -6,6 +6,7 @@ import math
 from typing import TYPE_CHECKING
 
 import numpy as np
+import pandas as pd
 
 from napari_battery.microstructure.measure_settings import MicrostructureSettings
 from napari_battery.microstructure.metric import Curve, Found, Metric, Quantity, Value
@@ -16,7 +17,7 @@ from napari_battery.progress import Progress
 if TYPE_CHECKING:
     from napari_battery.microstructure.sizes import SizeDistribution
 
-__all__ = ["LOCAL_THICKNESS", "PARTICLE_SIZES", "SHAPES"]
+__all__ = ["LOCAL_THICKNESS", "PARTICLE_SIZES", "SHAPES", "SHAPE_DETAILS"]
 
 _TENTHS = ("d10", "d50", "d90", "mean", "std")
 _FEWEST_BINS, _MOST_BINS = 8, 40
@@ -27,6 +28,8 @@ _SHAPES = {
     "elongation": ("Elongation", "Middle / long axis of that ellipsoid"),
     "flatness": ("Flatness", "Short / middle axis of that ellipsoid"),
     "roughness": ("Roughness", "Surface area / that of this ellipsoid"),
+}
+_DETAILS = {
     "solidity": ("Solidity", "Volume / that of the convex hull"),
     "void_fraction": ("Internal void fraction", "Voids closed in by the particle / particle"),
 }
@@ -89,11 +92,22 @@ def _shapes(sample: Sample, settings: MicrostructureSettings, progress: Progress
     from napari_battery.microstructure.shapes import label_shapes
 
     assert sample.labels is not None
-    table = label_shapes(sample.labels, sample.voxel_size_um, progress)
+    return _means(label_shapes(sample.labels, sample.voxel_size_um, progress), list(_SHAPES))
+
+
+def _details(sample: Sample, settings: MicrostructureSettings, progress: Progress) -> Found:
+    from napari_battery.microstructure.shape_details import label_details
+
+    assert sample.labels is not None
+    return _means(label_details(sample.labels, sample.voxel_size_um, progress), list(_DETAILS))
+
+
+def _means(table: pd.DataFrame, names: list[str]) -> Found:
+    """Means over the particles that no face cuts."""
     whole = table[~table["touches_border"].astype(bool)]
     how = f"mean over {len(whole)} whole particles, {len(table) - len(whole)} cut left out"
     values = []
-    for name in _SHAPES:
+    for name in names:
         if name in whole:
             numbers = whole[name].to_numpy(np.float64)
             numbers = numbers[np.isfinite(numbers)]
@@ -139,4 +153,12 @@ SHAPES = Metric(
     {name: Quantity(title, "", text) for name, (title, text) in _SHAPES.items()},
     _shapes,
     needs="labels",
+)
+SHAPE_DETAILS = Metric(
+    "shape_details",
+    "Solidity and internal voids of particles",
+    {name: Quantity(title, "", text) for name, (title, text) in _DETAILS.items()},
+    _details,
+    needs="labels",
+    heavy=True,
 )
