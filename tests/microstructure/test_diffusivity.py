@@ -126,7 +126,7 @@ def test_a_large_medium_uses_every_level_and_both_threads() -> None:
     assert 5 < one.iterations < 100
 
 
-@examples(max_examples=15, deadline=None)
+@examples(max_examples=8, deadline=None)
 @given(st.integers(0, 2**16), st.floats(0.4, 1.0))
 def test_bounds_and_symmetries(seed: int, fraction: float) -> None:
     mask = random_medium((7, 6, 8), fraction, seed)
@@ -215,6 +215,24 @@ def test_what_is_refused() -> None:
         effective_diffusivity(np.ones((5, 5, 5), bool), (1, 0, 1))
     with pytest.raises(InputError, match="negative or no number"):
         effective_conductivity(np.full((4, 4, 4), np.nan), CUBES)
+
+
+def test_more_than_single_precision_carries_is_said() -> None:
+    rng = np.random.default_rng(0)
+    c = rng.choice([1, 1e-9], size=(16, 16, 16), p=[0.2, 0.8])
+    with pytest.raises(InputError, match="less than a millionth"):
+        effective_conductivity(c, CUBES, "z", FINE)
+
+
+def test_a_labyrinth() -> None:
+    """Walls with holes at alternate ends: the way back and forth is a straight channel."""
+    mask = np.ones((21, 4, 30), bool)
+    for n, wall in enumerate(range(1, 21, 2)):
+        mask[wall, :, (1 if n % 2 else 0) : (30 if n % 2 else 29)] = False
+    found = effective_diffusivity(mask, CUBES, "z", FINE)
+    through = by_scipy(mask * 1.0, CUBES)
+    assert found.relative_diffusivity == pytest.approx(through, rel=1e-4)
+    assert found.factor_total > 100
 
 
 def test_cancel_and_progress() -> None:

@@ -137,6 +137,7 @@ def effective_conductivity(
     ----------
     conductivity : (Z, Y, X) or (Y, X) array of float
         Conductivity, or diffusivity × porosity, of every voxel; 0 where nothing conducts.
+        Single precision carries ratios of up to about a million.
     voxel_size_um, axis, settings, progress
         As for `effective_diffusivity`.
 
