@@ -9,11 +9,15 @@ import pytest
 from scipy.ndimage import gaussian_filter
 
 from napari_battery.errors import InputError
+from napari_battery.microstructure.measure_settings import MicrostructureSettings
 from napari_battery.microstructure.metrics import METRICS
 from napari_battery.microstructure.phases import Phases
+from napari_battery.microstructure.sample import Sample
+from napari_battery.progress import SILENT
 from napari_battery.superres.judge_compare import HIGH
 from napari_battery.superres.judge_regions import grid_of_regions
 from napari_battery.superres.judge_table import MATCHED
+from napari_battery.validation.common_voxel import diffusion_at, voxel_um
 from napari_battery.validation.scans import LOW, Scans
 from napari_battery.validation.settings import ValidationSettings
 from napari_battery.validation.thresholds import by_brightness, matching_thresholds, otsu_threshold
@@ -93,3 +97,26 @@ def test_a_bad_threshold_or_metric_is_refused_before_the_work():
         validate(high, high, [], SETTINGS.model_copy(update={"metrics": "colour"}))
     with pytest.raises(InputError, match="grey levels with commas"):
         SETTINGS.model_copy(update={"thresholds": "90;150"}).given_thresholds()
+
+
+def test_kappa_of_the_coarse_scan_is_told_at_the_fine_voxel_size():
+    """Overlapping spheres on voxels twice as large: raw κ is off, the extrapolated one less."""
+    rng = np.random.default_rng(5)
+    z, y, x = np.indices((48, 48, 48)) / 2  # fine voxels of half a unit
+    solid = np.zeros((48, 48, 48), bool)
+    for centre in rng.uniform(0, 24, (22, 3)):
+        solid |= (z - centre[0]) ** 2 + (y - centre[1]) ** 2 + (x - centre[2]) ** 2 < 4.5**2
+    settings = MicrostructureSettings(directions="z")
+    codes = {"pore": 0, "active": 1}
+    fine = Sample(Phases(solid.astype(np.uint8), codes, (0.5,) * 3))
+    coarse = Sample(Phases(solid[::2, ::2, ::2].astype(np.uint8), codes, (1.0,) * 3))
+
+    def kappa(values) -> float:
+        return next(v.value for v in values if v.metric == "tortuosity_factor")
+
+    measure = METRICS["diffusion"].compute
+    true = kappa(measure(fine, settings, SILENT).values)
+    raw = kappa(measure(coarse, settings, SILENT).values)
+    told = kappa(diffusion_at(coarse, 0.5, settings, SILENT))
+    assert abs(told - true) < 0.5 * abs(raw - true)
+    assert voxel_um(coarse) == pytest.approx(1)

@@ -27,6 +27,7 @@ from napari_battery.superres.judge import judge
 from napari_battery.superres.judge_compare import HIGH
 from napari_battery.superres.judge_table import MATCHED
 from napari_battery.tables import VALIDATION_REGIONS
+from napari_battery.validation.common_voxel import DIFFUSION, diffusion_at, voxel_um
 from napari_battery.validation.scans import Scans, matched_scans
 from napari_battery.validation.settings import ValidationSettings
 from napari_battery.validation.thresholds import (
@@ -173,6 +174,8 @@ def measure_scans(
 ) -> pd.DataFrame:
     """Measure metrics on every method's scan, region by region.
 
+    Tortuosity factors of the low scan are extrapolated to the high scan's voxel size.
+
     Parameters
     ----------
     scans : Scans
@@ -196,13 +199,14 @@ def measure_scans(
     rows: list[dict[str, Any]] = []
     notes = [] if notes is None else notes
     n_methods = 1 + len(scans.on_grid) + (scans.low is not None) + (truth is not None)
+    size_um = float(np.prod(scans.high.known_voxel_size_um()) ** (1 / 3))
     begin(progress, max(1, len(scans.regions) * n_methods * len(metrics)))
     for number, region in enumerate(scans.regions):
         for method, part in _samples(scans, number, region, thresholds, names, truth):
             for metric in metrics:
                 share = Share(progress)
                 share.advance(0)
-                for value in _measured(metric, part, method, settings, share, notes):
+                for value in _measured(metric, part, method, settings, share, notes, size_um):
                     rows.append(
                         {
                             "region": number + 1,
@@ -244,12 +248,15 @@ def _measured(
     settings: ValidationSettings,
     share: Share,
     notes: list[str],
+    size_um: float,
 ) -> list[Value]:
     lacking = metric.lacks(sample)
     if lacking:
         notes.append(f"{metric.title} was left out: it needs {lacking}.")
         return []
     try:
+        if metric.name == DIFFUSION and voxel_um(sample) > size_um * 1.01:
+            return diffusion_at(sample, size_um, settings.measuring(), share)
         return metric.compute(sample, settings.measuring(), share).values
     except InputError as error:
         text = str(error).replace(f"“{sample.name}”", "a region")

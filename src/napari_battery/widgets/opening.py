@@ -27,6 +27,7 @@ _STEPS = (
     "Radial analysis",
     "States of charge",
     "State plots",
+    "Compare microstructures",
     "Save and open results",
 )
 """Docks of which one is used at a time."""

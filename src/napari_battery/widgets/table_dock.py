@@ -29,6 +29,7 @@ from napari_battery.tables import write_table
 from napari_battery.widgets.closing import delete_when_closed
 from napari_battery.widgets.highlight import PICK_COLOURS
 from napari_battery.widgets.listening import listen
+from napari_battery.widgets.microstructure_holder import MicrostructureHolder
 from napari_battery.widgets.notice import Notice
 from napari_battery.widgets.opening import open_dock
 from napari_battery.widgets.picking import install as install_picking
@@ -51,12 +52,13 @@ _PARTICLES_HIDDEN = tuple(f"bbox_{axis}{end}" for axis in "zyx" for end in "01")
 
 
 class TableDock(QWidget):
-    """The particle, layer and shell tables of one analysis at a time."""
+    """The particle, layer and shell tables of one analysis, and compared microstructures."""
 
     def __init__(self, napari_viewer: ViewerModel) -> None:
         super().__init__()
         delete_when_closed(self)
         self._session = Session.of(napari_viewer)
+        self._compared = MicrostructureHolder.of(self._session.viewer)
         install_picking(self._session)
         self._shown: tuple[TablePage | None, pd.DataFrame | None, tuple[int, ...]]
         self._shown = (None, None, ())
@@ -91,14 +93,18 @@ class TableDock(QWidget):
         )
         self.layers = TablePage("layers", "depth_um < 5")
         self.shells = TablePage("shells", "radius_um < 5")
+        self.microstructure = TablePage("microstructure", "metric == 'volume_fraction'")
+        self._pages = self.particles, self.layers, self.shells, self.microstructure
         self.tabs = QTabWidget()
         self.tabs.setDocumentMode(True)
         self.tabs.tabBar().setDrawBase(False)
         self.tabs.addTab(self.particles, "Particles")
         self.tabs.addTab(self.layers, "Layers")
         self.tabs.addTab(self.shells, "Shells")
+        self.tabs.addTab(self.microstructure, "Microstructure")
         self.tabs.setTabToolTip(1, "Radial layers of the picked particles; of all if none is")
         self.tabs.setTabToolTip(2, "Shells from the centroid of the picked particles")
+        self.tabs.setTabToolTip(3, "What the dock “Compare microstructures” measured last")
         self.tabs.currentChanged.connect(self._refresh)
 
         self.count = Notice()
@@ -126,7 +132,7 @@ class TableDock(QWidget):
         layout.addStretch(0)  # takes the room while there is no table
         self.setMinimumWidth(260)
 
-        for page in (self.particles, self.layers, self.shells):
+        for page in self._pages:
             page.rows_changed.connect(self._rows_changed)
         self.particles.view.rows_picked.connect(self._picked_here)
         self._later = QTimer(self)
@@ -139,12 +145,17 @@ class TableDock(QWidget):
         listen(self, self._refresh, session.editing_changed)
         listen(self, self._table_changed, session.table_changed)
         listen(self, self._selection_changed, session.selection_changed)
+        listen(self, self._refresh, self._compared.changed)
         self._analyses_changed()
 
     @property
     def page(self) -> TablePage:
         """The table in front."""
-        return (self.particles, self.layers, self.shells)[self.tabs.currentIndex()]
+        return self._pages[self.tabs.currentIndex()]
+
+    def show_microstructure(self) -> None:
+        """Bring the compared microstructures to the front."""
+        self.tabs.setCurrentWidget(self.microstructure)
 
     @property
     def analysis(self) -> Analysis | None:
@@ -194,9 +205,10 @@ class TableDock(QWidget):
     def _refresh(self) -> None:
         """Bring the notices and the page in front up to date."""
         analysis = self.analysis
-        has = analysis is not None
+        has, compared = analysis is not None, self._compared.comparison
         for widget in (self.tabs, self.copy_button, self.export_button, self.count):
-            widget.setVisible(has)
+            widget.setVisible(has or compared is not None)
+        self._show_tabs()
         self.analysis_box.setVisible(bool(self._session.analyses))
         self.remove_button.setVisible(has)
         self.again_button.setVisible(not has or bool(analysis and analysis.stale))
@@ -206,22 +218,40 @@ class TableDock(QWidget):
             none = "No results" if layer is None else f"“{layer.name}” has no results"
             self.about.say(f"{none} yet: a radial analysis fills this table.")
             self.again_button.setText("Radial analysis …")
+            if compared is not None:
+                self._show_page()
             return
         self.again_button.setText("Run again …")
         self.stale.say(f"Out of date: {analysis.stale}." if analysis.stale else "", "warning")
         self.about.say(_about(analysis))
-        self.tabs.setTabVisible(2, analysis.result.shells is not None)
+        self._show_page()
+
+    def _show_tabs(self) -> None:
+        """Show the tabs for which there is a table."""
+        analysis, compared = self.analysis, self._compared.comparison
+        shells = analysis is not None and analysis.result.shells is not None
+        has = (analysis is not None, analysis is not None, shells, compared is not None)
+        for index, shown in enumerate(has):
+            self.tabs.setTabVisible(index, shown)
+        if not has[self.tabs.currentIndex()] and any(has):
+            self.tabs.setCurrentIndex(has.index(True))
+
+    def _show_page(self) -> None:
+        """Bring the page in front up to date."""
         table = self._table()
-        picked = () if self.page is self.particles else self._session.selection
+        by_label = self.page in (self.layers, self.shells)
+        picked = self._session.selection if by_label else ()
         before, self._shown = self._shown, (self.page, table, picked)
         if before[0] is not self.page or before[1] is not table or before[2] != picked:
             table = table[table["label"].isin(picked)] if picked else table
-            self.page.show_table(table, assumed=analysis.result.assumed_voxel_size)
+            self.page.show_table(table, assumed=self._is_assumed)
         self._count()
 
     def _table(self) -> pd.DataFrame:
         """The whole table of the page in front."""
-        analysis = self.analysis
+        analysis, compared = self.analysis, self._compared.comparison
+        if self.page is self.microstructure and compared is not None:
+            return compared.table
         if analysis is None:
             return pd.DataFrame()
         if self.page is self.layers:
@@ -229,6 +259,14 @@ class TableDock(QWidget):
         if self.page is self.shells and analysis.result.shells is not None:
             return analysis.result.shells
         return analysis.particles
+
+    @property
+    def _is_assumed(self) -> bool:
+        """Whether the page in front rests on an assumed voxel size."""
+        analysis, compared = self.analysis, self._compared.comparison
+        if self.page is self.microstructure:
+            return compared is not None and compared.assumed_voxel_size
+        return analysis is not None and analysis.result.assumed_voxel_size
 
     def _rows_changed(self) -> None:
         self._count()
@@ -245,10 +283,12 @@ class TableDock(QWidget):
         self.particles.view.table.mark({n: _colour(i) for i, n in enumerate(few)})
 
     def _count(self) -> None:
-        if self.analysis is None:
+        if self.analysis is None and self.page is not self.microstructure:
             return
         model, n_picked = self.page.view.table, len(self._session.selection)
-        what = self.page.name
+        if self.page is self.microstructure:
+            n_picked = 0
+        what = "rows" if self.page is self.microstructure else self.page.name
         shown, total = model.rowCount(), model.n_all
         text = f"{total} {what}" if shown == total else f"Shown {shown} of {total}"
         if self.page is not self.particles and n_picked:
@@ -292,25 +332,30 @@ class TableDock(QWidget):
         from napari_battery.io.write import provenance_path
 
         analysis, model = self.analysis, self.page.view.table
-        if analysis is None:
-            raise InputError("There is no table to export yet.")
+        compared = self._compared.comparison
         whole = self._table()
         table = model.shown()[list(whole.columns)] if only_shown else whole
-        write_table(path, table)
-        write_json(
-            provenance_path(Path(path)),
-            {
+        about = {
+            "table": self.page.name,
+            "rows": len(table),
+            "of_rows": len(whole),
+            "condition": model.condition if only_shown else "",
+        }
+        if self.page is self.microstructure and compared is not None:
+            made = {**compared.made, **about}
+        elif analysis is not None:
+            made = {
                 **analysis.result.provenance,
-                "table": self.page.name,
-                "rows": len(table),
-                "of_rows": len(whole),
-                "condition": model.condition if only_shown else "",
+                **about,
                 "of_picked_labels": list(self._shown[2]) if only_shown else [],
                 "exclude_layers": analysis.exclude_layers,
                 "stale": analysis.stale,
                 "assumed_voxel_size": analysis.result.assumed_voxel_size,
-            },
-        )
+            }
+        else:
+            raise InputError("There is no table to export yet.")
+        write_table(path, table)
+        write_json(provenance_path(Path(path)), made)
 
     def _ask_export(self, only_shown: bool) -> None:
         path, _ = QFileDialog.getSaveFileName(
