@@ -29,28 +29,32 @@ _ALIKE = 0.8
 """Rank correlation of the volumes below which particles are hardly the same ones."""
 _UNEVEN = 1.4
 """Median rise of the spread inside cores that labels beside their particles give."""
+_UNEVEN_SURFACE = 1.3
+"""The same of the outermost layer, in which it shows sooner."""
 _DRIFT = 0.01
 """Drift of the empty peak, in parts of the contrast, that cannot be overlooked beside ΔĪ."""
-_SHORTER = 0.8
+_SHORTER = 0.88
 """A way through the states this much shorter than theirs tells of another order."""
 _SURE = 4.0
-"""Standard errors that make a step of the mean change a sure one."""
+"""Standard errors that make a step of the mean change, or a shorter way, a sure one."""
 
 Array = NDArray[np.float64]
 
 
 @dataclass(frozen=True, eq=False)
 class _Matched:
-    """Whole particles with a core in every state; arrays are (states, particles, …)."""
+    """Whole particles with a core in every state; arrays are (states, particles, …).
+
+    `centre` holds also those without a core.
+    """
 
     names: list[str]
-    axes: list[str]
+    labels: NDArray[np.int64]
     core: Array
     core_std: Array
     core_voxels: Array
     volume: Array
     centre: Array
-    iou: Array
     missing: Array
     radius: float
 
@@ -59,6 +63,7 @@ def warnings_of(
     states: Sequence[State],
     particles: pd.DataFrame,
     greys: pd.DataFrame | None,
+    layers: pd.DataFrame | None,
     settings: StudySettings,
 ) -> list[str]:
     """Say what seems to be off between the states of a study.
@@ -71,6 +76,8 @@ def warnings_of(
         Particles by state.
     greys : DataFrame, optional
         Histograms.
+    layers : DataFrame, optional
+        Layers by state.
     settings : StudySettings
         Whether particles are matched and greys normalised.
 
@@ -80,16 +87,20 @@ def warnings_of(
         One sentence each, with the state's name in front; empty if nothing was found.
     """
     names = [state.name for state in states]
-    found: list[str] = []
+    gain: list[str] = []
     if greys is not None and len(greys) and settings.normalise == "none":
-        found += _gain(greys, names)
+        gain = _gain(greys, names)
     if settings.matching != "labels":
-        return found
+        return gain
+    found: list[str] = []
     matched = _matched(particles, names)
     for k in range(1, len(names)):
         found += _registration(matched, k)
+    if layers is not None and matched.core.shape[1] >= _LEAST:
+        found += _surfaces(layers, matched)
+    found += gain
+    found += _order(matched)
     if matched.core.shape[1] >= _LEAST:
-        found += _order(matched)
         found += _turns(matched, states)
     return found
 
@@ -120,16 +131,21 @@ def _matched(table: pd.DataFrame, names: list[str]) -> _Matched:
     axes = [axis for axis in "zyx" if f"centroid_{axis}_um" in table]
     core, volume = cube("core_mean"), cube(size)
     whole = (cube("touches_border") == 0).all(axis=0)
-    used = whole & np.isfinite(core).all(axis=0) & (volume > 0).all(axis=0)
-    there, first = volume > 0, volume[0] > 0
-    missing = (first & ~there).sum(axis=1) / max(int(first.sum()), 1)
+    whole &= (volume > 0).all(axis=0)
+    used = whole & np.isfinite(core).all(axis=0)
+    missing = ((volume[0] > 0) & (volume <= 0)).sum(axis=1) / max(int((volume[0] > 0).sum()), 1)
     radius = cube("equivalent_diameter_um")[0] / 2
     return _Matched(
-        names, axes, core[:, used], cube("core_std")[:, used], cube("core_voxels")[:, used],
-        volume[:, used], np.stack([cube(f"centroid_{a}_um")[:, used] for a in axes], axis=-1),
-        cube("iou")[:, used], missing,
-        float(np.median(radius[used])) if used.any() else float(np.nanmedian(radius)),
-    )  # fmt: skip
+        names=names,
+        labels=table["label"].to_numpy(np.int64)[:n][used],
+        core=core[:, used],
+        core_std=cube("core_std")[:, used],
+        core_voxels=cube("core_voxels")[:, used],
+        volume=volume[:, used],
+        centre=np.stack([cube(f"centroid_{axis}_um")[:, whole] for axis in axes], axis=-1),
+        missing=missing,
+        radius=float(np.median(radius[whole])) if whole.any() else float(np.nanmedian(radius)),
+    )
 
 
 def _registration(matched: _Matched, k: int) -> list[str]:
@@ -176,6 +192,22 @@ def _registration(matched: _Matched, k: int) -> list[str]:
     return said
 
 
+def _surfaces(layers: pd.DataFrame, matched: _Matched) -> list[str]:
+    """States in which the outermost layer is half particle, half void: labels lie beside."""
+    outer = layers[(layers["layer"] == 1).to_numpy() & np.isin(layers["label"], matched.labels)]
+    spread = outer.groupby("state", sort=False)["std"].median()
+    said = []
+    for name in matched.names[1:]:
+        first, here = (float(spread.get(state, np.nan)) for state in (matched.names[0], name))
+        if first > 0 and here > _UNEVEN_SURFACE * first:
+            said.append(
+                f"{name}: grey levels of the outermost layer spread {here / first:.2f} times as "
+                f"much as in {matched.names[0]}: labels lie beside their particles. Check the "
+                "registration, or have the labels carried over."
+            )
+    return said
+
+
 def _core_correlation(matched: _Matched, k: int) -> tuple[float, float]:
     """Correlation of core means with the reference's, and what noise in the cores allows."""
     pair = matched.core[[0, k]]
@@ -202,32 +234,41 @@ def _order(matched: _Matched) -> list[str]:
     Small displacements of their own add up from state to state, so that neighbours in time are
     alike; common motion, turns and swelling are taken off.
     """
-    n_states = len(matched.names)
-    if n_states < 3:
+    n_states, first = len(matched.names), matched.centre[0]
+    if n_states < 3 or len(first) < _LEAST:
         return []
-    first = matched.centre[0]
     known = np.column_stack([np.ones(len(first)), first - first.mean(axis=0)])
     own = [place - known @ np.linalg.lstsq(known, place, rcond=None)[0] for place in matched.centre]
-    apart = np.zeros((n_states, n_states))
+    apart = np.zeros((n_states, n_states, len(first)))
     for i, j in combinations(range(n_states), 2):
-        apart[i, j] = apart[j, i] = np.median(((own[j] - own[i]) ** 2).sum(axis=1))
+        apart[i, j] = apart[j, i] = ((own[j] - own[i]) ** 2).sum(axis=1)
 
-    def length(order: list[int]) -> float:
-        return float(sum(apart[a, b] for a, b in pairwise(order)))
+    def way(order: list[int]) -> Array:
+        """Squared length of each particle's way through the states."""
+        return np.asarray(sum(apart[a, b] for a, b in pairwise(order)))
 
-    given = list(range(n_states))
-    ways = []
+    given = way(list(range(n_states)))
+    shorter = []
     for i, j in combinations(range(n_states), 2):
-        order = given.copy()
+        order = list(range(n_states))
         order[i], order[j] = order[j], order[i]
-        ways.append((length(order), i, j))
-    best, i, j = min(ways)
-    if best >= _SHORTER * length(given):
+        other = way(order)
+        gain = given - other
+        limit = 5 * np.median(np.abs(gain))  # a particle taken for another one must not decide
+        gain = np.clip(gain, -limit, limit)
+        error = gain.std(ddof=1) / np.sqrt(gain.size)
+        ratio = float(np.median(other) / max(float(np.median(given)), 1e-30))
+        if ratio < _SHORTER and gain.mean() > _SURE * error:
+            shorter.append((ratio, i, j))
+    if not shorter:
         return []
+    # a way is as long backward: of about equals the swap that leaves the reference is likelier
+    least = min(shorter)[0] + 0.1
+    ratio, i, j = min((s for s in shorter if s[0] <= least), key=lambda s: (s[1] == 0, s[2] - s[1]))
     return [
         f"{matched.names[i]}, {matched.names[j]}: the particles' places change less from state to "
-        f"state with these two swapped ({best / length(given):.0%} of the way): check that each "
-        "image belongs to its state."
+        f"state with these two swapped ({ratio:.0%} of the squared way): check that each image "
+        "belongs to its state."
     ]
 
 

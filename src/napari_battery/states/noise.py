@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 import pandas as pd
@@ -194,39 +194,41 @@ def measure_noise(image: Volume, background: Background, labels: Volume | None =
 
     Notes
     -----
-    V is the sum of the noise's autocorrelation over lags up to where it has faded below 0.05
-    along every axis, corrected for the mean taken off each box. σ is pooled over the boxes,
-    each about its own mean.
+    σ and correlations are about a plane fitted to the grey levels of the whole background, so
+    that a slow trend of the reconstruction is no noise. V is the sum of the noise's
+    autocorrelation over lags up to where it has faded below 0.05 along each axis.
     """
-    squares = total = 0.0
-    count = n_boxes = 0
-    products: NDArray[np.float64] | None = None
-    pairs: NDArray[np.float64] | None = None
-    for grey, known in _parts(image, background, labels):
-        n = int(known.sum())
-        mean = float(grey[known].mean())
-        rest = np.where(known, grey - mean, 0.0)
-        squares += float((rest**2).sum())
-        total += mean * n
-        count += n
-        n_boxes += 1
-        ours, theirs = _lagged(rest), _lagged(known.astype(np.float64))
-        products = ours if products is None else products + ours
-        pairs = theirs if pairs is None else pairs + theirs
-    if count < 100 or products is None or pairs is None:
+    parts = list(_parts(image, background, labels))
+    count = sum(int(part.known.sum()) for part in parts)
+    if count < 100:
         raise InputError(
             f"The background of “{image.name}” holds {count} voxels with a grey level, too few to "
             "measure noise in: draw a larger region, or give σ_bg."
         )
-    sigma = float(np.sqrt(squares / max(count - n_boxes, 1)))
-    volume = _correlation_volume(products, pairs, count / n_boxes)
-    return Noise(sigma, volume, total / count, count, background.source)
+    mean, plane = _plane(parts, image.shape)
+    squares = 0.0
+    products = np.zeros((2 * _LAG + 1,) * image.ndim)
+    pairs = np.zeros_like(products)
+    for part in parts:
+        rest = np.where(part.known, part.grey - _on_plane(part, plane, image.shape), 0.0)
+        squares += float((rest**2).sum())
+        products += _lagged(rest)
+        pairs += _lagged(part.known.astype(np.float64))
+    sigma = float(np.sqrt(squares / (count - len(plane))))
+    volume = _correlation_volume(products, pairs, count / len(plane))
+    return Noise(sigma, volume, mean, count, background.source)
 
 
-def _parts(
-    image: Volume, background: Background, labels: Volume | None
-) -> Iterator[tuple[NDArray[np.float64], NDArray[np.bool_]]]:
-    """Grey levels of each box of the background, and which of them are known."""
+class _Part(NamedTuple):
+    """Grey levels of one box of the background, and which of them are known."""
+
+    start: tuple[int, ...]
+    grey: NDArray[np.float64]
+    known: NDArray[np.bool_]
+
+
+def _parts(image: Volume, background: Background, labels: Volume | None) -> Iterator[_Part]:
+    """The boxes of the background that may be looked at."""
     for box in background.boxes:
         where = tuple(slice(a, b) for a, b in box)
         grey = np.asarray(image.data[where], np.float64)
@@ -238,7 +240,37 @@ def _parts(
         elif labels is not None and np.asarray(labels.data[where]).any():
             continue
         if known.any():
-            yield np.where(known, grey, 0.0), known
+            yield _Part(tuple(a for a, _ in box), np.where(known, grey, 0.0), known)
+
+
+def _columns(part: _Part, shape: tuple[int, ...]) -> list[NDArray[np.float64]]:
+    """1 and the place along each axis, of all voxels of a part, for the fit of a plane."""
+    places = [
+        (np.arange(n) + start) / whole - 0.5
+        for n, start, whole in zip(part.grey.shape, part.start, shape, strict=True)
+    ]
+    ones = np.ones(part.grey.shape)
+    grids = np.meshgrid(*places, indexing="ij", sparse=True)
+    return [ones, *(ones * grid for grid in grids)]
+
+
+def _plane(parts: Sequence[_Part], shape: tuple[int, ...]) -> tuple[float, NDArray[np.float64]]:
+    """Mean grey level of all parts, and the coefficients of the plane through them."""
+    n = len(shape) + 1
+    left, right = np.zeros((n, n)), np.zeros(n)
+    for part in parts:
+        design = np.stack([column[part.known] for column in _columns(part, shape)])
+        left += design @ design.T
+        right += design @ part.grey[part.known]
+    plane = np.asarray(np.linalg.lstsq(left, right, rcond=1e-10)[0], np.float64)
+    return float(right[0] / left[0, 0]), plane
+
+
+def _on_plane(
+    part: _Part, plane: NDArray[np.float64], shape: tuple[int, ...]
+) -> NDArray[np.float64]:
+    pairs = zip(plane, _columns(part, shape), strict=True)
+    return np.asarray(sum(factor * column for factor, column in pairs))
 
 
 def _lagged(values: NDArray[np.float64]) -> NDArray[np.float64]:
@@ -254,7 +286,7 @@ def _lagged(values: NDArray[np.float64]) -> NDArray[np.float64]:
 
 
 def _correlation_volume(
-    products: NDArray[np.float64], pairs: NDArray[np.float64], n_box: float
+    products: NDArray[np.float64], pairs: NDArray[np.float64], n_per_fitted: float
 ) -> float:
     zero = (_LAG,) * products.ndim
     if not products[zero] > 0:
@@ -262,17 +294,15 @@ def _correlation_volume(
     with np.errstate(divide="ignore", invalid="ignore"):
         correlation = np.where(pairs > 0.5, products / pairs, 0.0)
     correlation /= correlation[zero]
-    along = np.zeros(_LAG)
+    near, n_lags = [], 1
     for axis in range(products.ndim):
-        line = [*zero]
-        for lag in range(1, _LAG + 1):
-            line[axis] = _LAG + lag
-            along[lag - 1] = max(along[lag - 1], correlation[tuple(line)])
-    faded = np.flatnonzero(along < _FADED)
-    far = min(int(faded[0]) + 1, _LAG) if len(faded) else _LAG
-    near = (slice(_LAG - far, _LAG + far + 1),) * products.ndim
-    n_lags = (2 * far + 1) ** products.ndim
-    volume = float(correlation[near].sum()) / (1 - min(n_lags / n_box, 0.5))
+        along = np.moveaxis(correlation, axis, -1)[zero[1:]][_LAG + 1 :]
+        faded = np.flatnonzero(along < _FADED)
+        far = min(int(faded[0]) + 1, _LAG) if len(faded) else _LAG
+        near.append(slice(_LAG - far, _LAG + far + 1))
+        n_lags *= 2 * far + 1
+    # what was fitted takes its share of the sum away
+    volume = correlation[tuple(near)].sum() / (1 - min(n_lags / n_per_fitted, 0.5))
     return float(max(volume, 1.0))
 
 

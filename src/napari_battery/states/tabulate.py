@@ -150,7 +150,9 @@ def tabulate(
     )  # fmt: skip
     study = apply_rules(study, rules)
     progress.advance()
-    return replace(study, warnings=warnings_of(study.states, study.particles, greys, settings))
+    return replace(
+        study, warnings=warnings_of(study.states, study.particles, greys, layers, settings)
+    )
 
 
 def apply_rules(study: Study, rules: StudyRules) -> Study:
