@@ -16,9 +16,9 @@ from napari_battery.radial import RadialResult, RadialSettings, radial_tables
 from napari_battery.resample import onto_grid
 from napari_battery.states.comparability import count_greys
 from napari_battery.states.manifest import State
-from napari_battery.states.noise import Background, measure_noise, propose_background
+from napari_battery.states.noise import Background, Noise, measure_noise, propose_background
 from napari_battery.states.settings import StudyRules, StudySettings
-from napari_battery.states.tabulate import Study, tabulate
+from napari_battery.states.tabulate import Study, checked_names, tabulate
 from napari_battery.volume import Volume
 
 __all__ = ["Gathered", "OpenState", "gather", "open_files", "run_study", "study_of"]
@@ -167,8 +167,7 @@ def gather(
 
     The other parameters, and what is raised, are those of `run_study`.
     """
-    if len(states) < 2:
-        raise InputError(f"A study needs two states at least; there is {len(states)}.")
+    checked_names(states)
     got = Gathered(background=background)
     got.made["propagate_settings"] = propagate_settings.model_dump(mode="json")
     got.made["label_settings"] = label_settings.model_dump(mode="json")
@@ -289,6 +288,8 @@ def _labels_of(
     return labels
 
 
+_EXACT = 2**24
+"""Resampling goes through float32, which holds whole numbers up to here."""
 _NO_RULES = ConsistencySettings(neighbours=False)
 """Rules are checked once, on the table of all states."""
 
@@ -306,6 +307,12 @@ def _onto(
             "they were taken to lie voxel on voxel."
         )
         return replace(volume, voxel_size_um=known.voxel_size_um, origin_um=known.origin_um)
+    if order == 0 and (top := max(int(np.max(plane)) for plane in volume.data)) > _EXACT:
+        raise InputError(
+            f"“{volume.name}” ({state.name}) lies on another grid than “{reference.name}”, and its "
+            f"label {top} is too large a number to be resampled; the largest is {_EXACT}. "
+            "Renumber the labels."
+        )
     moved = onto_grid(volume, reference, progress, order=order)
     got.notes.append(
         f"{state.name}: “{volume.name}” lies on another grid than “{reference.name}” and was "
@@ -333,19 +340,31 @@ def _measure(
     got.greys.append(count_greys(image, labels, state.name, progress))
     if settings.background_sigma is not None:
         return
-    if got.background is None:
-        got.background = propose_background(labels, progress)
+    got.noise.append({"state": state.name, **vars(_noise(state, image, labels, got, progress))})
+
+
+def _noise(state: State, image: Volume, labels: Volume, got: Gathered, progress: Progress) -> Noise:
+    """Noise of one state; unknown, with a note, where no background was given or is found."""
+    proposed = got.background is None or got.background.source == "proposed"
     try:
-        noise = measure_noise(image, got.background, labels)
-    except InputError:
-        if got.background.source != "proposed":
-            raise
+        if got.background is None:
+            got.background = propose_background(labels, progress)
+        try:
+            return measure_noise(image, got.background, labels)
+        except InputError:
+            if not proposed:
+                raise
         noise = measure_noise(image, propose_background(labels, progress), labels)
-        got.notes.append(
-            f"{state.name}: particles had moved into the background proposed for the first state; "
-            "another was taken."
-        )
-    got.noise.append({"state": state.name, **vars(noise)})
+    except InputError as error:
+        if not proposed:
+            raise
+        got.notes.append(f"{state.name}: {error}")
+        return Noise(float("nan"), float("nan"), float("nan"), 0, "unknown")
+    got.notes.append(
+        f"{state.name}: particles had moved into the background proposed for the first state; "
+        "another was taken."
+    )
+    return noise
 
 
 def _write_labels(folder: Path, state: State, labels: Volume, progress: Progress) -> None:

@@ -22,7 +22,7 @@ __all__ = ["STUDY_FILES", "fill_folder", "read_study", "write_study"]
 
 STUDY_FILES = (
     "particles_by_state.csv", "states.csv", "ledger.csv", "left_out.csv", "layers_by_state.csv",
-    "greys.csv", "noise.csv", "contacts.csv", "provenance.json", "figures",
+    "greys.csv", "noise.csv", "contacts.csv", "provenance.json", "figures", "labels",
 )  # fmt: skip
 """What a folder of a study may hold."""
 

@@ -16,7 +16,7 @@ from napari_battery.radial import RadialResult
 from napari_battery.states.checks import warnings_of
 from napari_battery.states.comparability import grey_scales
 from napari_battery.states.ledger import check_rules, count_rules
-from napari_battery.states.manifest import State
+from napari_battery.states.manifest import State, state_problems
 from napari_battery.states.noise import repeat_floor
 from napari_battery.states.settings import StudyRules, StudySettings
 from napari_battery.states.statistics import Alternative, ZTest, paired_z_test, z_test
@@ -28,7 +28,7 @@ from napari_battery.states.table import (
     with_significance,
 )
 
-__all__ = ["Study", "apply_rules", "compare_states", "tabulate"]
+__all__ = ["Study", "apply_rules", "checked_names", "compare_states", "tabulate"]
 
 
 @dataclass(frozen=True, eq=False)
@@ -150,9 +150,8 @@ def tabulate(
     )  # fmt: skip
     study = apply_rules(study, rules)
     progress.advance()
-    return replace(
-        study, warnings=warnings_of(study.states, study.particles, greys, layers, settings)
-    )
+    odd = warnings_of(study.states, study.particles, greys, layers, settings)
+    return replace(study, warnings=[*state_problems(states, files=False), *odd])
 
 
 def apply_rules(study: Study, rules: StudyRules) -> Study:
@@ -220,15 +219,27 @@ def compare_states(
     return tests
 
 
-def _checked(states: Sequence[State], results: Sequence[RadialResult]) -> list[str]:
+def checked_names(states: Sequence[State]) -> list[str]:
+    """Names of the states.
+
+    Raises
+    ------
+    InputError
+        If there are fewer than two, or two of one name.
+    """
     names = [state.name for state in states]
     if len(states) < 2:
         raise InputError(f"A study needs two states at least; there is {len(states)}.")
-    if len(states) != len(results):
-        raise InputError(f"There are {len(states)} states, but {len(results)} radial tables.")
     twice = sorted({name for name in names if names.count(name) > 1})
     if twice:
         raise InputError(f"Two states are called “{twice[0]}”; give each a name of its own.")
+    return names
+
+
+def _checked(states: Sequence[State], results: Sequence[RadialResult]) -> list[str]:
+    names = checked_names(states)
+    if len(states) != len(results):
+        raise InputError(f"There are {len(states)} states, but {len(results)} radial tables.")
     if len({"volume_voxels" in result.particles for result in results}) > 1:
         raise InputError("Some states are 2-D and some 3-D; all must be of one kind.")
     if not any(len(result.particles) for result in results):

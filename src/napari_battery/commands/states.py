@@ -1,0 +1,240 @@
+"""``napari-battery states``."""
+
+from __future__ import annotations
+
+import argparse
+import re
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, TypeVar
+
+from napari_battery.commands.common import (
+    add_reading,
+    check_target,
+    new_step,
+    read,
+    unused_sizes,
+)
+from napari_battery.errors import InputError
+from napari_battery.files import atomic_path, check_replaceable
+from napari_battery.options import add_settings, settings_from
+from napari_battery.progress import Progress
+from napari_battery.settings import Settings
+from napari_battery.states.settings import StudyRules, StudySettings, published_rules
+from napari_battery.volume import Volume
+
+if TYPE_CHECKING:
+    from napari_battery.states.manifest import State
+    from napari_battery.states.noise import Background
+    from napari_battery.states.study import Study
+
+__all__ = ["add"]
+
+Model = TypeVar("Model", bound=Settings)
+
+_PRESETS = {"recommended": StudyRules, "as-published": published_rules}
+_KINDS = ("png", "svg", "pdf", "none")
+
+
+def add(steps: Any) -> None:
+    """Add the step to the command line."""
+    text = "compare the states of an electrode: ΔĪ_prist of every particle, with its errors"
+    parser = new_step(steps, "states", _run, text)
+    parser.add_argument(
+        "manifest",
+        metavar="MANIFEST",
+        type=Path,
+        help="CSV of the states in order: state,image,labels,direction,voltage_V,time_h; the first "
+        "is the reference and needs labels, others get its labels where they have none",
+    )
+    parser.add_argument("-o", "--output", metavar="DIR", type=Path, required=True)
+    parser.add_argument(
+        "--rules",
+        metavar="PRESET|FILE",
+        default="recommended",
+        help="which particles count: recommended, as-published, or a YAML file of rules "
+        "(default: recommended)",
+    )
+    parser.add_argument(
+        "--without",
+        metavar="RULE",
+        action="append",
+        default=[],
+        help="switch one rule off, such as smallest; may be given again",
+    )
+    parser.add_argument(
+        "--background",
+        metavar="Z0:Z1,Y0:Y1,X0:X1",
+        type=_box,
+        help="empty box to measure the noise in, in voxels (default: proposed)",
+    )
+    parser.add_argument(
+        "--repeat",
+        metavar=("STATE", "STATE"),
+        nargs=2,
+        action="append",
+        default=[],
+        help="two states of the manifest that are scans of one and the same state",
+    )
+    parser.add_argument(
+        "--figures", choices=_KINDS, default="png", help="format of the figures (default: png)"
+    )
+    for name, what in (
+        ("figure", "the figures"),
+        ("label", "“label”, for the later states' masks"),
+        ("propagate", "“propagate”"),
+    ):
+        parser.add_argument(
+            f"--{name}-settings",
+            metavar="FILE",
+            type=Path,
+            help=f"YAML file of the settings of {what}",
+        )
+    parser.add_argument(
+        "--keep-labels", action="store_true", help="also write the labels carried into each state"
+    )
+    add_reading(parser)
+    add_settings(parser, StudySettings)
+
+
+def _box(text: str) -> tuple[tuple[int, int], ...]:
+    parts = re.fullmatch(r"\d+:\d+(,\d+:\d+){1,2}", text)
+    box = [tuple(map(int, part.split(":"))) for part in text.split(",")] if parts else []
+    if not box or any(low >= high for low, high in box):
+        raise argparse.ArgumentTypeError(f"{text!r} is no box such as 0:20,5:40,5:40")
+    return tuple((low, high) for low, high in box)
+
+
+def _run(options: argparse.Namespace, progress: Progress) -> dict[str, Any]:
+    from napari_battery.labelling import LabelSettings, PropagateSettings
+    from napari_battery.plots.states_settings import StatesFigureSettings
+    from napari_battery.states.manifest import read_manifest
+    from napari_battery.states.study import run_study
+    from napari_battery.states.study_files import STUDY_FILES, fill_folder
+
+    settings = settings_from(options, StudySettings)
+    rules = _rules(options)
+    figures = _from_file(options.figure_settings, StatesFigureSettings)
+    label_settings = _from_file(options.label_settings, LabelSettings)
+    propagate_settings = _from_file(options.propagate_settings, PropagateSettings)
+    states = read_manifest(options.manifest)
+    check_target(options.output, options.manifest)
+    check_replaceable(options.output, STUDY_FILES, "provenance.json")
+    unused: list[str] = []
+
+    def opened(state: State) -> tuple[Volume, Volume | None]:
+        if state.image is None:
+            raise InputError(f"The state “{state.name}” has no image.")
+        image = read(state.image, options)
+        labels = None if state.labels is None else read(state.labels, options)
+        unused.extend(unused_sizes(options, *(v for v in (image, labels) if v is not None)))
+        return image, labels
+
+    with atomic_path(options.output) as folder:
+        folder.mkdir()
+        kept = None
+        if options.keep_labels:
+            kept = folder / "labels"
+            kept.mkdir()
+        study = run_study(
+            states,
+            settings,
+            rules,
+            open_state=opened,
+            propagate_settings=propagate_settings,
+            label_settings=label_settings,
+            background=_background(options),
+            repeats=[(first, second) for first, second in options.repeat],
+            labels_folder=kept,
+            progress=progress,
+        )
+        files = fill_folder(folder, study)
+        if options.figures != "none":
+            files += _figures(folder, study, figures, options.figures, progress)
+    return {
+        "folder": str(options.output),
+        "files": files,
+        **_numbers(study),
+        **(_tables(study) if options.json else _lines(study)),
+        "notes": [f"something seems off: {text}" for text in study.warnings]
+        + list(dict.fromkeys(unused))
+        + study.notes,
+    }
+
+
+def _figures(folder: Path, study: Study, settings: Any, kind: str, progress: Progress) -> list[str]:
+    from napari_battery.plots.states_figures import save_states_figures, states_figures
+
+    drawn = states_figures(study, settings, progress=progress)
+    made = {**study.made, "figure_settings": settings.model_dump(mode="json")}
+    written = save_states_figures(folder / "figures", drawn, made, kind, progress=progress)
+    return [f"figures/{path.name}" for path in written if not path.name.endswith(".json")]
+
+
+def _numbers(study: Study) -> dict[str, Any]:
+    """The study in numbers; null where one is not known."""
+    from napari_battery.states.ledger import left_out
+
+    matched = study.settings.matching == "labels"
+    gone = left_out(study.particles, matched)
+    labels = study.particles["label"]
+    n = int(labels.nunique()) if matched else len(labels)
+    return {
+        "n_particles": n,
+        "n_kept": n - len(gone),
+        "n_left_out_by_rule": {
+            str(rule): int(count)
+            for rule, count, on in zip(
+                study.ledger["rule"], study.ledger["particles"], study.ledger["switched_on"],
+                strict=True,
+            )
+            if on
+        },
+        "voxel_size_um": study.made["voxel_size_um"],
+        "voxel_size_assumed": study.made["assumed_voxel_size"],
+    }  # fmt: skip
+
+
+def _tables(study: Study) -> dict[str, Any]:
+    """Rows of the states, as in the files; null where a number is not known."""
+    tables = {"states": study.summary, "noise": study.noise}
+    rows: dict[str, Any] = {
+        name: table.astype(object).where(table.notna(), None).to_dict("records")
+        for name, table in tables.items()
+    }
+    return {**rows, "warnings": study.warnings}
+
+
+def _lines(study: Study) -> dict[str, Any]:
+    """A line for people per state."""
+    lines = {}
+    noise = study.noise.set_index("state")
+    for row in study.summary.to_dict("records"):
+        text = f"n {row['n']}, mean {row['mean']:.2f} ± {row['ses_mean']:.2f}"
+        if row["z"] == row["z"]:
+            if study.settings.matching == "labels":
+                text += f", ΔĪ_prist {row['delta']:+.3f} ± {row['ses_delta']:.3f} (SES)"
+            text += f", z {row['z']:.2f}"
+        sigma = noise.loc[row["state"], "sigma"]
+        lines[str(row["state"])] = f"{text}; noise {sigma:.2f}" if sigma == sigma else text
+    return lines
+
+
+def _rules(options: argparse.Namespace) -> StudyRules:
+    from napari_battery.states.ledger import RULES
+
+    given: str = options.rules
+    rules = _PRESETS[given]() if given in _PRESETS else _from_file(Path(given), StudyRules)
+    for rule in options.without:
+        if rule not in RULES:
+            raise InputError(f"There is no rule “{rule}”; the rules are {', '.join(RULES)}.")
+    return rules.model_copy(update=dict.fromkeys(options.without, False))
+
+
+def _from_file(file: Path | None, model: type[Model]) -> Model:
+    return settings_from(argparse.Namespace(settings=file), model)
+
+
+def _background(options: argparse.Namespace) -> Background | None:
+    from napari_battery.states.noise import Background
+
+    return None if options.background is None else Background((options.background,))
