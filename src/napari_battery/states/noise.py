@@ -11,67 +11,19 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from napari_battery.errors import InputError
-from napari_battery.progress import SILENT, Progress
+from napari_battery.states.background import (
+    Background,
+    is_occupied,
+    propose_background,
+    voxels_far,
+)
 from napari_battery.volume import Volume
 
 __all__ = ["Background", "Noise", "measure_noise", "propose_background", "repeat_floor"]
 
-Box = tuple[tuple[int, int], ...]
-
-_COARSE_VOXELS = 4_000_000
-_BOXES = 12
-_LEAST_EDGE = 6
-_LARGEST_EDGE = 48
-_MARGIN = 5
-"""Voxels kept from particles: their blur and rim reach some way out."""
 _LAG = 6
 _FADED = 0.05
 """Correlation along an axis that counts as none."""
-_LARGEST_CROP = 160
-
-
-@dataclass(frozen=True, eq=False)
-class Background:
-    """Where nothing but noise is seen.
-
-    Parameters
-    ----------
-    boxes : tuple of boxes
-        Each first voxel and one past the last, per axis, on the reference's grid.
-    source : str
-        "proposed" or "given".
-    mask : bool array, optional
-        Voxels that count, on the whole grid; None is all voxels of the boxes.
-    """
-
-    boxes: tuple[Box, ...]
-    source: str = "given"
-    mask: NDArray[np.bool_] | None = None
-
-    @classmethod
-    def of_mask(cls, mask: Any, source: str = "given") -> Background:
-        """The voxels of a mask; of a wide one those about its middle.
-
-        Raises
-        ------
-        InputError
-            If it is empty.
-        """
-        mask = np.asarray(mask, bool)
-        box = []
-        for axis in range(mask.ndim):
-            others = tuple(k for k in range(mask.ndim) if k != axis)
-            filled = mask.any(axis=others)
-            hit = np.flatnonzero(filled)
-            if not len(hit):
-                raise InputError("The background region is empty; draw one where nothing lies.")
-            low, high = int(hit[0]), int(hit[-1]) + 1
-            if high - low > _LARGEST_CROP:
-                middle = int(np.median(hit))
-                low = min(max(low, middle - _LARGEST_CROP // 2), high - _LARGEST_CROP)
-                high = low + _LARGEST_CROP
-            box.append((low, high))
-        return cls((tuple(box),), source, mask)
 
 
 @dataclass(frozen=True)
@@ -100,81 +52,6 @@ class Noise:
     source: str
 
 
-def propose_background(labels: Volume, progress: Progress = SILENT) -> Background:
-    """Find empty boxes far from all particles: the largest, and others that do not overlap.
-
-    Parameters
-    ----------
-    labels : Volume
-        Integers, 2-D or 3-D, 0 outside particles. What is outside its region is not empty.
-    progress : Progress
-        Advanced per block of planes.
-
-    Returns
-    -------
-    Background
-        Up to 12 cubes (squares) with edges of 6 to 48 voxels, the largest first, at least 5
-        voxels from particles where there is room (a third of the way otherwise).
-
-    Raises
-    ------
-    InputError
-        If there is no room for any.
-
-    Notes
-    -----
-    On a grid made coarser by whole blocks, any particle voxel filling its block; then the
-    chessboard distance to the nearest filled block is half the edge of an empty cube.
-    """
-    from scipy.ndimage import distance_transform_cdt
-
-    step = max(1, int(np.ceil((np.prod(labels.shape) / _COARSE_VOXELS) ** (1 / labels.ndim))))
-    filled = np.pad(_coarse(labels, step, progress), 1, constant_values=True)
-    distance = np.asarray(distance_transform_cdt(~filled, metric="chessboard"))
-    free = np.argwhere(distance > 0)
-    reach = distance[distance > 0].astype(np.int64)
-    best = reach >= max(1, int(reach.max(initial=0)) // 3)
-    free, reach = free[best] - 1, reach[best]
-    boxes: list[Box] = []
-    while len(free) and len(boxes) < _BOXES:
-        k = int(np.argmax(reach))
-        room = (2 * int(reach[k]) - 1) * step
-        edge = min(room - 2 * min(_MARGIN, room // 6), _LARGEST_EDGE)
-        if edge < _LEAST_EDGE:
-            break
-        half = edge // 2
-        middle = free[k] * step + step // 2
-        low = [int(max(0, m - half)) for m in middle]
-        boxes.append(tuple((a, min(a + edge, n)) for a, n in zip(low, labels.shape, strict=True)))
-        apart = np.abs(free - free[k]).max(axis=1) * step >= edge + step
-        free, reach = free[apart], reach[apart]
-    if not boxes:
-        raise InputError(
-            f"“{labels.name}” leaves no empty space of {_LEAST_EDGE} voxels away from particles to "
-            "measure the noise in: draw a background region, or give σ_bg."
-        )
-    return Background(tuple(boxes), "proposed")
-
-
-def _coarse(labels: Volume, step: int, progress: Progress) -> NDArray[np.bool_]:
-    """Whether each block of step³ voxels holds any particle, or lies outside the region."""
-    rows = range(0, labels.shape[0], step)
-    progress.begin(len(rows), "Looking for empty space")
-    planes = []
-    for start in rows:
-        some = slice(start, start + step)
-        filled = np.asarray(labels.data[some]) != 0
-        if labels.region is not None:
-            filled |= ~np.asarray(labels.region[some], bool)
-        whole = filled.any(axis=0)
-        for axis in range(whole.ndim):
-            starts = np.arange(0, whole.shape[axis], step)
-            whole = np.logical_or.reduceat(whole, starts, axis=axis)
-        planes.append(whole)
-        progress.advance()
-    return np.stack(planes)
-
-
 def measure_noise(image: Volume, background: Background, labels: Volume | None = None) -> Noise:
     """Measure the noise in the background of a scan.
 
@@ -185,7 +62,7 @@ def measure_noise(image: Volume, background: Background, labels: Volume | None =
     background : Background
         Where to look.
     labels : Volume, optional
-        Labels of this state: boxes that a particle has moved into are left out.
+        Labels of this state: where its particles lie near, a proposed background is left out.
 
     Raises
     ------
@@ -236,8 +113,10 @@ def _parts(image: Volume, background: Background, labels: Volume | None) -> Iter
         if image.region is not None:
             known &= np.asarray(image.region[where], bool)
         if background.mask is not None:
-            known &= background.mask[where]
-        elif labels is not None and np.asarray(labels.data[where]).any():
+            margin = background.margin_voxels
+            far = None if labels is None or margin == 0 else voxels_far(labels, box, margin)
+            known &= background.mask if far is None else far
+        elif labels is not None and background.margin_voxels and is_occupied(labels, box):
             continue
         if known.any():
             yield _Part(tuple(a for a, _ in box), np.where(known, grey, 0.0), known)
