@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 sys.path.insert(0, str(Path(__file__).parent))
-import cycled  # noqa: E402
+import cycled
 
 
 @pytest.fixture(scope="session")

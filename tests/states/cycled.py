@@ -63,9 +63,7 @@ def study_of(
             return image, source[states[0].name].labels
         return image, None if carried else scan.labels
 
-    return run_study(
-        states, settings, rules, open_state=opened, propagate_settings=QUICK, **more
-    )
+    return run_study(states, settings, rules, open_state=opened, propagate_settings=QUICK, **more)
 
 
 def with_gain(factor):

@@ -148,8 +148,10 @@ def _run(options: argparse.Namespace, progress: Progress) -> dict[str, Any]:
             progress=progress,
         )
         files = fill_folder(folder, study)
+        undrawn: list[str] = []
         if options.figures != "none":
-            files += _figures(folder, study, figures, options.figures, progress)
+            more, undrawn = _figures(folder, study, figures, options.figures, progress)
+            files += more
     return {
         "folder": str(options.output),
         "files": files,
@@ -157,17 +159,33 @@ def _run(options: argparse.Namespace, progress: Progress) -> dict[str, Any]:
         **(_tables(study) if options.json else _lines(study)),
         "notes": [f"something seems off: {text}" for text in study.warnings]
         + list(dict.fromkeys(unused))
-        + study.notes,
+        + study.notes
+        + undrawn,
     }
 
 
-def _figures(folder: Path, study: Study, settings: Any, kind: str, progress: Progress) -> list[str]:
-    from napari_battery.plots.states_figures import save_states_figures, states_figures
+def _figures(
+    folder: Path, study: Study, settings: Any, kind: str, progress: Progress
+) -> tuple[list[str], list[str]]:
+    """Draw and write the figures; returns the files' names, and which cannot be drawn and why."""
+    from napari_battery.plots.states_figures import (
+        FIGURES,
+        draw_states_figure,
+        save_states_figures,
+    )
+    from napari_battery.states.frames import Frames
 
-    drawn = states_figures(study, settings, progress=progress)
+    frames, drawn, notes = Frames.of(study), {}, []
+    progress.begin(len(FIGURES), "Drawing figures")
+    for name in FIGURES:
+        try:
+            drawn[name] = draw_states_figure(name, frames, (), settings)
+        except InputError as error:  # too few particles for quartiles, say: the tables stand
+            notes.append(f"The figure “{name}” was not drawn: {error}")
+        progress.advance()
     made = {**study.made, "figure_settings": settings.model_dump(mode="json")}
     written = save_states_figures(folder / "figures", drawn, made, kind, progress=progress)
-    return [f"figures/{path.name}" for path in written if not path.name.endswith(".json")]
+    return [f"figures/{path.name}" for path in written if path.suffix != ".json"], notes
 
 
 def _numbers(study: Study) -> dict[str, Any]:

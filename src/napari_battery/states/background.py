@@ -184,5 +184,3 @@ def is_occupied(labels: Volume, box: Box) -> bool:
     """Whether a particle has come nearer to a box than it was proposed with."""
     near = tuple(slice(max(0, a - _MARGIN // 2), b + _MARGIN // 2) for a, b in box)
     return bool(np.asarray(labels.data[near]).any())
-
-
