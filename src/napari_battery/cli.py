@@ -50,7 +50,6 @@ _STEPS = (
     label,
     propagate,
     radial,
-    inside,
     states,
     map,
     microstructure,
