@@ -76,7 +76,7 @@ def test_two_states_thresholds_and_expansion(
         write_volume(tmp_path / f"{name}.tif", Volume(grey.astype(np.float32), (1.0,) * 3))
         paths.append(tmp_path / f"{name}.tif")
     code, out, err = ran(
-        capsys, *paths, "-o", tmp_path / "run", "--threshold", "100", "--expansion",
+        capsys, *paths, "-o", tmp_path / "run", "--threshold", "otsu", "--expansion",
         "--metrics", "volume_fractions", "--json",
     )  # fmt: skip
     assert (code, err) == (0, "")

@@ -64,7 +64,8 @@ def add(steps: Any) -> None:
     parser.add_argument(
         "--threshold",
         metavar="GREY",
-        help="SEGMENTED are grey images: part them at these levels, dark to bright, with commas",
+        help="SEGMENTED are grey images: part them at these levels, dark to bright, with commas; "
+        "or a method that finds them in each image: otsu, li, yen, triangle, minimum",
     )
     parser.add_argument(
         "--names",
@@ -171,16 +172,33 @@ def _sample(volume: Volume, options: argparse.Namespace) -> Sample:
     from napari_battery.microstructure.sample import grey_sample, labels_sample, phases_sample
 
     if options.threshold:
-        try:
-            cuts = [float(part) for part in options.threshold.split(",")]
-        except ValueError:
-            raise InputError(
-                f"--threshold {options.threshold} is neither a number nor several with commas."
-            ) from None
+        cuts = _cuts(volume, options)
         return grey_sample(volume, cuts, options.names.split(",") if options.names else ())
     if options.labelled or (volume.metadata.get("kind") == "labels" and not options.phases):
         return labels_sample(volume)
     return phases_sample(volume, parse_codes(options.phases) if options.phases else None)
+
+
+def _cuts(volume: Volume, options: argparse.Namespace) -> list[float]:
+    """Grey levels to part at: those given, or what a method finds in this image."""
+    from typing import get_args
+
+    import numpy as np
+
+    from napari_battery.labelling.thresholds import Method, threshold_levels
+
+    text = options.threshold.strip()
+    if text in get_args(Method):
+        classes = len(options.names.split(",")) if options.names else 2
+        # levels are the darker side's; a sample's threshold is the brighter side's
+        return [float(np.nextafter(c, np.inf)) for c in threshold_levels(volume, text, classes)]
+    try:
+        return [float(part) for part in text.split(",")]
+    except ValueError:
+        raise InputError(
+            f"--threshold {text} is neither a number, nor several with commas, nor one of "
+            f"{', '.join(get_args(Method))}."
+        ) from None
 
 
 def _labelled(samples: list[Sample], options: argparse.Namespace) -> list[Sample]:
