@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from napari_battery.errors import InputError
@@ -67,6 +67,7 @@ _NAMES = st.text(st.characters(exclude_categories=["C", "Z"]), min_size=1).filte
 _NUMBERS = st.none() | st.floats(-1e6, 1e6)
 
 
+@settings(deadline=None, max_examples=50)
 @given(st.lists(st.tuples(_NAMES, st.sampled_from(["", "charge"]), _NUMBERS, _NUMBERS), min_size=1))
 def test_what_is_written_is_read(rows: list[tuple[str, str, float | None, float | None]]) -> None:
     import tempfile

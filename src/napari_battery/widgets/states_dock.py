@@ -111,6 +111,7 @@ class StatesDock(QWidget):
         self.aligned_button.clicked.connect(self.use_aligned)
         self.form.changed.connect(self._settings_changed)
         self.results.greys.normalise.connect(self._normalise)
+        self.results.noise.repeats_changed.connect(self._repeats_changed)
         self.runner.clicked.connect(self.run)
         self.runner.busy_changed.connect(self._describe)
         layers = viewer.layers.events
@@ -274,13 +275,13 @@ class StatesDock(QWidget):
             settings = self.form.value()
             same = self.later.currentText() == _SAME
             inputs, radial = state_inputs(session, self.states, self.labels.layer, settings, same)
+            background = self.results.noise.given
         except ValidationError as problem:
             self.runner.say(explain(problem, StudySettings), error=True)
             return
         except InputError as problem:
             self.runner.say(str(problem), error=True)
             return
-        background = self.results.noise.given
         label_settings = labels_wanted(self.labels.layer)
         rules = self.results.rules.value()
         before = [session.history(one.labels_layer).state for one in inputs if one.labels_layer]
@@ -317,6 +318,17 @@ class StatesDock(QWidget):
             self.runner.say(
                 f"{self.runner.message.text()} {taken} finished radial analyses were taken over."
             )
+
+    def _repeats_changed(self, repeats: tuple[tuple[str, str], ...]) -> None:
+        shown = LAST.get(self._session)
+        if shown is None:
+            return
+        try:
+            shown.set_settings(shown.study.settings, repeats)
+        except InputError as problem:
+            self.results.noise.said.say(str(problem), "warning")
+            return
+        self.results.show_last()
 
     def _settings_changed(self) -> None:
         """Tabulate the study anew with other settings; no voxel is looked at."""

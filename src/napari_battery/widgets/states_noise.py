@@ -10,8 +10,9 @@ from napari.layers import Labels
 from napari.viewer import ViewerModel
 from numpy.typing import NDArray
 from qtpy.QtCore import QObject, Signal
-from qtpy.QtWidgets import QCheckBox, QVBoxLayout, QWidget
+from qtpy.QtWidgets import QCheckBox, QComboBox, QHBoxLayout, QLabel, QVBoxLayout, QWidget
 
+from napari_battery.errors import InputError
 from napari_battery.io.lazy import LazyArray, Window
 from napari_battery.states.noise import Background
 from napari_battery.widgets.box_editor import BoxEditor
@@ -58,6 +59,8 @@ class NoisePart(QWidget):
 
     changed = Signal()
     """Another background is wanted; it is measured at the next run."""
+    repeats_changed = Signal(object)
+    """Other states are scans of one state: a tuple of pairs of names."""
 
     def __init__(self, viewer: ViewerModel) -> None:
         super().__init__()
@@ -71,12 +74,28 @@ class NoisePart(QWidget):
         self.box = BoxEditor(viewer, self._grid, "Background box")
         self.table = PlainTable(_TITLES, _TIPS)
         self.said = Notice()
+        self.repeats = [QComboBox(), QComboBox()]
+        for combo in self.repeats:
+            combo.setToolTip(
+                "Two scans of one and the same state: what they differ by beyond their noise is a "
+                "floor of every error (repeat-scan floor)"
+            )
+            combo.setMinimumWidth(70)
+            combo.activated.connect(self._repeat_chosen)
+        self._repeat_row = QWidget()
         self.show_box = QCheckBox("Show where")
         self.show_box.setToolTip("Outline the boxes that the noise was measured in")
         self.show_box.setChecked(True)
         column = QVBoxLayout(self)
-        for widget in (self.table, self.said, self.show_box, self.own, self.box):
+        line = QHBoxLayout(self._repeat_row)
+        line.setContentsMargins(0, 0, 0, 0)
+        line.addWidget(QLabel("Scanned twice"))
+        for combo in self.repeats:
+            line.addWidget(combo, 1)
+        parts = (self.table, self.said, self.show_box, self._repeat_row, self.own, self.box)
+        for widget in parts:
             column.addWidget(widget)
+        self._repeat_row.hide()
         self.table.hide()
         self.show_box.hide()
         self.box.hide()
@@ -87,10 +106,25 @@ class NoisePart(QWidget):
 
     @property
     def given(self) -> Background | None:
-        """The box of the person; None where one is to be proposed."""
-        if not self.own.isChecked() or self.box.reference is None:
+        """The box of the person, without the particles in it; None where one is to be proposed.
+
+        Raises
+        ------
+        InputError
+            If the box is still the whole stack.
+        """
+        labels = self.box.reference
+        if not self.own.isChecked() or labels is None:
             return None
-        return Background((self.box.box,), "given")
+        data = labels.data[0] if labels.multiscale else labels.data
+        shape, box = tuple(data.shape), self.box.box
+        if box == tuple((0, n) for n in shape):
+            raise InputError(
+                "The background box is the whole stack: draw one where nothing but empty space "
+                "lies, or let boxes be proposed."
+            )
+        empty: Any = LazyArray(shape, np.bool_, lambda window: np.asarray(data[window]) == 0)
+        return Background((box,), "given", empty)
 
     def set_reference(self, labels: Labels | None) -> None:
         """Count voxels of these labels."""
@@ -112,10 +146,24 @@ class NoisePart(QWidget):
             ]
         )
         self.table.show()
+        self._offer_repeats([state.name for state in study.states])
         self.said.say(_said(noise, background))
         if labels is not None and background is not None:
             self._outline(background, labels)
         self.show_box.setVisible(background is not None)
+
+    def _offer_repeats(self, names: list[str]) -> None:
+        for combo in self.repeats:
+            before = combo.currentText()
+            combo.clear()
+            combo.addItems(["—", *names])
+            combo.setCurrentText(before if before in names else "—")
+        self._repeat_row.show()
+
+    def _repeat_chosen(self, *_: Any) -> None:
+        first, second = (combo.currentText() for combo in self.repeats)
+        pair = first != second and "—" not in (first, second)
+        self.repeats_changed.emit(((first, second),) if pair else ())
 
     def _wanted(self, *_: Any) -> None:
         self.changed.emit()

@@ -161,6 +161,8 @@ class ResultsPart(QWidget):
         viewer = self._session.viewer
         if shown is None or shown.reference not in viewer.layers:
             return
+        if shown.study.settings.matching != "labels":
+            return  # a label is another particle in each state
         reasons = study_reasons(shown.study.particles)
         self._reasons.show(shown.reference, reasons, chosen, shown.study.made)
         for layer in viewer.layers:

@@ -19,6 +19,8 @@ _ALTERNATIVES = {
     "less": "is darker",
     "greater": "is brighter",
 }
+_NARROW = 70
+"""Pixels that a field may shrink to, so that a narrow dock holds the line."""
 
 
 class TestsPart(QWidget):
@@ -52,7 +54,9 @@ class TestsPart(QWidget):
                 QComboBox.SizeAdjustPolicy.AdjustToMinimumContentsLengthWithIcon
             )
             combo.setMinimumContentsLength(6)
+            combo.setMinimumWidth(_NARROW)
         for spin in (self.change, self.sigmas):
+            spin.setMinimumWidth(_NARROW)
             spin.valueChanged.connect(self._count)
 
     def _lay_out(self) -> None:

@@ -62,6 +62,11 @@ class StateList(QTreeWidget):
         self.setStyleSheet(
             "QTreeWidget { background-color: transparent; "
             "border: 1px solid rgba(128, 128, 128, 90); border-radius: 2px }"
+            # and Qt's own tick is lost on its box in the light theme
+            "QTreeWidget::indicator { width: 11px; height: 11px; border-radius: 2px; "
+            "border: 1px solid rgba(128, 128, 128, 200) }"
+            "QTreeWidget::indicator:checked { background-color: #5c7cfa; "
+            "image: url('theme_dark:/check.svg') }"
         )
         self._timer = QTimer(self)
         self._timer.setSingleShot(True)
