@@ -7,9 +7,11 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from napari_battery._jit import U64, jit
+from napari_battery._jit import F64, I32, I64, U64, jit
 
-__all__ = ["bare_bits", "insert_balls", "paint_thickness", "sort_by_depth"]
+__all__ = ["bare_bits", "insert_balls", "sort_by_depth"]
+
+F32 = NDArray[Any]
 
 _DE_BRUIJN = 0x03F79D71B4CB0A89
 
@@ -70,69 +72,39 @@ def _between_voxels(depth: NDArray[Any], z: int, y: int, x: int, size: Any) -> f
 
 
 @jit
-def _holds(depth: NDArray[Any], ball: Any, z: int, y: int, x: int, size: Any, limit: Any) -> bool:
-    """Whether the ball at place `ball` - 1 holds one around a voxel of radius `limit`."""
-    _, ny, nx = depth.shape
-    row = (ball - 1) // nx
-    k = row // ny
-    j, i = row - k * ny, ball - 1 - row * nx
-    room = np.float64(depth[k, j, i]) - limit
-    across, down, along = (k - z) * size[0], (j - y) * size[1], (i - x) * size[2]
-    return bool(room >= 0 and across * across + down * down + along * along <= room * room)
-
-
-@jit
 def _ball_around(
-    depth: NDArray[Any],
-    ball_of: NDArray[Any],
-    painter: NDArray[Any],
-    steps: NDArray[Any],
+    balls: F64,
+    ball_of: I32,
+    first: Any,
+    steps: I64,
     z: int,
     y: int,
     x: int,
-    size: Any,
-    slack: Any,
-) -> int:
-    """Place + 1 of an inserted ball that holds that of this voxel, but for `slack`; or 0.
+    size: F64,
+    limit: Any,
+) -> Any:
+    """Number of an inserted ball that holds one of radius `limit` around a voxel; or 0.
 
-    Looked for among the one that covers it and those that hold the balls of its neighbours.
+    Looked for among the `first` and those that hold the balls of its six neighbours; those
+    across edges and corners would add few.
     """
-    nz, ny, nx = depth.shape
-    limit = np.float64(depth[z, y, x]) - slack
-    tried = painter[z, y, x]
-    if tried != 0 and _holds(depth, tried, z, y, x, size, limit):
-        return int(tried)
-    for n in range(steps.shape[0]):
-        k, j, i = z + steps[n, 0], y + steps[n, 1], x + steps[n, 2]
-        if 0 <= k < nz and 0 <= j < ny and 0 <= i < nx:
+    nz, ny, nx = ball_of.shape
+    at_z, at_y, at_x = z * size[0], y * size[1], x * size[2]
+    tried, ball = np.int32(0), first
+    for n in range(7):
+        if n > 0:
+            k, j, i = z + steps[n - 1, 0], y + steps[n - 1, 1], x + steps[n - 1, 2]
+            if k < 0 or k >= nz or j < 0 or j >= ny or i < 0 or i >= nx:
+                continue
             ball = ball_of[k, j, i]
-            if ball != 0 and ball != tried:
-                tried = ball
-                if _holds(depth, ball, z, y, x, size, limit):
-                    return int(ball)
-    return 0
-
-
-@jit
-def _mark_row(
-    bare: U64, marks: NDArray[Any], x0: int, x1: int, mark: Any, bit_of: NDArray[Any]
-) -> None:
-    """Mark the voxels x0 to x1 of a row that are bare still."""
-    one, full = np.uint64(1), ~np.uint64(0)
-    for w in range(x0 >> 6, (x1 + 63) >> 6):
-        bits = bare[w]
-        if bits == 0:
+        if ball == 0 or ball == tried:
             continue
-        start = 64 * w
-        if x0 > start:
-            bits &= full << np.uint64(x0 - start)
-        if x1 < start + 64:
-            bits &= full >> np.uint64(start + 64 - x1)
-        bare[w] ^= bits
-        while bits != 0:
-            lowest = bits & (~bits + one)
-            bits ^= lowest
-            marks[start + bit_of[(lowest * np.uint64(_DE_BRUIJN)) >> np.uint64(58)]] = mark
+        tried = ball
+        room = balls[ball, 3] - limit
+        across, down, along = balls[ball, 0] - at_z, balls[ball, 1] - at_y, balls[ball, 2] - at_x
+        if room >= 0 and across * across + down * down + along * along <= room * room:
+            return ball
+    return np.int32(0)
 
 
 @jit
@@ -147,26 +119,40 @@ def _paint(
     mark: Any,
     bit_of: NDArray[Any],
 ) -> None:
-    """Mark the voxels of a ball that have no mark yet."""
+    """Mark the voxels of a ball that are bare still."""
     nz, ny, nx = painter.shape
+    one, full = np.uint64(1), ~np.uint64(0)
     squared = np.float64(radius) ** 2
     reach = int(radius / size[0])
     down, along = size[1] ** 2, size[2] ** 2
     for k in range(max(0, z - reach), min(nz, z + reach + 1)):
         in_plane = squared - ((k - z) * size[0]) ** 2
         half = int(np.sqrt(max(in_plane, 0.0)) / size[2])
-        step = 0
-        # rows from the middle outwards, two at a time, ever shorter
-        while step * step * down <= in_plane:
+        wide = int(np.sqrt(max(in_plane, 0.0)) / size[1])
+        # rows from the middle outwards, ever shorter, on both sides
+        for step in range(wide + 1):
             in_row = in_plane - step * step * down
             while half * half * along > in_row:
                 half -= 1
             x0, x1 = max(0, x - half), min(nx, x + half + 1)
-            if y - step >= 0:
-                _mark_row(bare[k, y - step], painter[k, y - step], x0, x1, mark, bit_of)
-            if step > 0 and y + step < ny:
-                _mark_row(bare[k, y + step], painter[k, y + step], x0, x1, mark, bit_of)
-            step += 1
+            for j in range(y - step, y + step + 1, max(1, 2 * step)):
+                if j < 0 or j >= ny:
+                    continue
+                for w in range(x0 >> 6, ((x1 - 1) >> 6) + 1):
+                    bits = bare[k, j, w]
+                    if bits == 0:
+                        continue
+                    start = w << 6
+                    if x0 > start:
+                        bits &= full << np.uint64(x0 - start)
+                    if x1 < start + 64:
+                        bits &= full >> np.uint64(start + 64 - x1)
+                    bare[k, j, w] ^= bits
+                    while bits != 0:
+                        lowest = bits & (~bits + one)
+                        bits ^= lowest
+                        place = bit_of[(lowest * np.uint64(_DE_BRUIJN)) >> np.uint64(58)]
+                        painter[k, j, start + place] = mark
 
 
 @jit
@@ -183,20 +169,28 @@ def bare_bits(depth: NDArray[Any], bare: U64) -> None:
 @jit
 def insert_balls(
     order: NDArray[Any],
-    depth: NDArray[Any],
-    size: Any,
+    begin: int,
+    depth: F32,
+    size: F64,
     margin: Any,
     slack: Any,
+    small: Any,
     bare: U64,
-    ball_of: NDArray[Any],
-    painter: NDArray[Any],
-) -> None:
-    """Insert the balls of these voxels, in order, that lie in none inserted before.
+    ball_of: I32,
+    painter: I32,
+    balls: F64,
+    n_balls: int,
+) -> tuple[int, int]:
+    """Insert the balls of voxels, in order, that lie in none inserted before.
+
+    Stops where there is no more room in `balls`.
 
     Parameters
     ----------
     order : (n,) int32 or int64
         Flat places of voxels, deepest first over all calls.
+    begin : int
+        Which of them to begin with.
     depth : (nz, ny, nx) float32
         Distance to the nearest wall, 0 outside the phase.
     size : (3,) float64
@@ -206,69 +200,50 @@ def insert_balls(
     slack : float
         How far a ball may stick out of another and still count as inside; below 1 voxel,
         so that its centre is inside.
+    small : float
+        Balls up to this radius are left out where one covers their centre.
     bare : (nz, ny, words) uint64
         Bits of the voxels that no ball covers yet, see `bare_bits`.
-    ball_of, painter : (nz, ny, nx), type of `order`
-        Place + 1 of the ball that holds the voxel's own, and of the first that covers it;
+    ball_of, painter : (nz, ny, nx) int32
+        Number of the ball that holds the voxel's own, and of the first that covers it;
         0 at first.
+    balls : (room, 5) float64
+        Filled from row 1 on: centre z, y, x, depth there, and depth of the deepest point
+        nearby.
+    n_balls : int
+        Rows taken so far, at least 1.
+
+    Returns
+    -------
+    next, n_balls : int
+        Which voxel to go on with, and rows of `balls` taken.
     """
     _, ny, nx = depth.shape
-    steps = np.zeros((26, 3), np.int64)
-    n_steps = 0
-    for across in range(1, 4):  # faces, edges, corners
-        for k in range(-1, 2):
-            for j in range(-1, 2):
-                for i in range(-1, 2):
-                    if k * k + j * j + i * i == across:
-                        steps[n_steps, 0], steps[n_steps, 1], steps[n_steps, 2] = k, j, i
-                        n_steps += 1
+    steps = np.zeros((6, 3), np.int64)
+    for n in range(6):
+        steps[n, 2 - n // 2] = 2 * (n % 2) - 1
     bit_of = np.zeros(64, np.int64)
     for n in range(64):
         bit_of[((np.uint64(1) << np.uint64(n)) * np.uint64(_DE_BRUIJN)) >> np.uint64(58)] = n
-    for n in range(order.size):
+    for n in range(begin, order.size):
         place = order[n]
         row = place // nx
-        z, y, x = row // ny, row % ny, place - row * nx
-        ball = _ball_around(depth, ball_of, painter, steps, z, y, x, size, slack)
+        z = row // ny
+        y, x = row - z * ny, place - row * nx
+        if painter[z, y, x] != 0 and depth[z, y, x] <= small:
+            continue
+        limit = np.float64(depth[z, y, x]) - slack
+        ball = _ball_around(balls, ball_of, painter[z, y, x], steps, z, y, x, size, limit)
         if ball == 0:
-            ball = place + 1
+            if n_balls == balls.shape[0]:
+                return n, n_balls
+            ball = np.int32(n_balls)
+            n_balls += 1
+            balls[ball, 0], balls[ball, 1], balls[ball, 2] = z * size[0], y * size[1], x * size[2]
+            balls[ball, 3] = depth[z, y, x]
+            balls[ball, 4] = _between_voxels(depth, z, y, x, size)
             # just short of the wall's own voxel centre where the margin is 0
             radius = np.float64(depth[z, y, x]) * 0.99999 + margin
             _paint(bare, painter, z, y, x, radius, size, ball, bit_of)
         ball_of[z, y, x] = ball
-
-
-@jit
-def paint_thickness(
-    depth: NDArray[Any],
-    painter: NDArray[Any],
-    ball_of: NDArray[Any],
-    size: Any,
-    wall: Any,
-    least: Any,
-    known: NDArray[Any],
-    thickness: NDArray[Any],
-) -> None:
-    """Fill `thickness` with the diameter of the ball over each voxel, 0 outside the phase.
-
-    Parameters
-    ----------
-    wall : float
-        Taken off each radius.
-    least : float
-        Smallest radius.
-    known : flat float32
-        Memory, one per voxel; may be that of `thickness`.
-    """
-    nz, ny, nx = depth.shape
-    marks, owners = painter.reshape(-1), ball_of.reshape(-1)
-    for z in range(nz):
-        for y in range(ny):
-            for x in range(nx):
-                place = (z * ny + y) * nx + x
-                if owners[place] == place + 1:
-                    radius = _between_voxels(depth, z, y, x, size) - wall
-                    known[place] = 2 * max(radius, least)
-    flat, inside = thickness.reshape(-1), depth.reshape(-1)
-    for place in range(flat.size):
-        flat[place] = known[marks[place] - 1] if inside[place] > 0 else 0
+    return order.size, n_balls
