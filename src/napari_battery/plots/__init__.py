@@ -5,6 +5,7 @@ imported when a figure is made, not before.
 """
 
 from napari_battery.plots.distributions import core_histogram, size_distribution
+from napari_battery.plots.inside_particle import change_profile, inside_slices
 from napari_battery.plots.microstructure import microstructure_figures
 from napari_battery.plots.profile import radial_profile
 from napari_battery.plots.regression import regression_plot
@@ -23,8 +24,10 @@ __all__ = [
     "PAPER",
     "Plot",
     "Style",
+    "change_profile",
     "core_histogram",
     "grey_histograms",
+    "inside_slices",
     "map_figure",
     "map_legend",
     "map_slice",
