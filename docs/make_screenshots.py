@@ -301,6 +301,51 @@ def whole_job() -> None:
     viewer.close()
 
 
+def operando() -> None:
+    """The synthetic cycled electrode as an operando study, from the list of states to maps."""
+    from qtpy.QtCore import Qt
+
+    viewer = window()
+    viewer.open_sample("napari-battery", "cycled_electrode")
+    wait()
+    for layer in list(viewer.layers):
+        if "truth" in layer.name and not layer.name.startswith("pristine"):
+            viewer.layers.remove(layer)  # a real study has labels of the first state only
+    dock = open_dock(viewer, "States of charge")
+    viewer.window._qt_window.resizeDocks([dock.parent()], [430], Qt.Orientation.Horizontal)
+    dock.states.setCurrentItem(dock.states.topLevelItem(2))
+    viewer.reset_view()
+    wait(settle=3)
+    shoot(viewer, "operando-states")
+    dock.runner.run_button.click()
+    wait(lambda: not dock.runner.busy, settle=2)
+    dock.results.noise.show_box.setChecked(False)
+    dock.results.maps.slider.setValue(2)
+    wait(settle=3)
+    shoot(viewer, "operando-results")
+    dock.results.maps.export(IMAGES / "operando-strip.png")
+    for beside in ("operando-strip.csv", "operando-strip.png.provenance.json"):
+        (IMAGES / beside).unlink()
+    dock.results.noise.show_box.setChecked(True)
+    dock.results.maps.slider.setValue(0)
+    for section in dock.findChildren(Section):
+        if section.heading.text() == "Background":
+            section.open()
+    wait()
+    boxes = np.asarray(dock.results.noise.layer.data).sum(axis=(1, 2))
+    viewer.dims.set_current_step(0, int(boxes.argmax()))
+    bar = dock.scroll.verticalScrollBar()
+    bar.setValue(dock.results.noise.parent().y())
+    wait(settle=2)
+    shoot(viewer, "operando-comparability")
+    dock.results.noise.show_box.setChecked(False)
+    dock.results.maps.slider.setValue(2)
+    dock.results.plots_button.click()
+    wait(settle=3)
+    shoot(viewer, "operando-plots")
+    viewer.close()
+
+
 def forget_settings(folder: str) -> None:
     """Show the docks as a person sees them the first time."""
     QSettings.setDefaultFormat(QSettings.Format.IniFormat)
@@ -321,4 +366,5 @@ if __name__ == "__main__":
     label()
     corrected()
     tracked()
+    operando()
     whole_job()

@@ -169,10 +169,8 @@ class StateMapLayers:
         slices, images, index = {}, {}, None
         for state, image, labels in zip(self.states, self._images, self._labels, strict=True):
             index = None if axis is None else current_slice(viewer, labels(), axis)
-            slices[state] = _plane(labels(), axis, index)
-            volume = volume_from_layer(labels())
-            if volume.same_grid(volume_from_layer(image())):
-                images[state] = _plane(image(), axis, index)
+            slices[state] = _plane(volume_from_layer(labels()).data, axis, index)
+            images[state] = _grey_plane(labels(), image(), axis, index)
         if len({plane.shape for plane in slices.values()}) > 1:
             raise InputError(
                 "The labels of the states have slices of different sizes; resample the states "
@@ -245,8 +243,15 @@ class StateMapLayers:
         return {**provenance("map", self.settings, []), "study": self.study.made}
 
 
-def _plane(layer: Any, axis: int | None, index: int | None) -> NDArray[Any]:
-    data = layer.data[0] if getattr(layer, "multiscale", False) else layer.data
+def _grey_plane(labels: Any, image: Any, axis: int | None, index: int | None) -> NDArray[Any]:
+    """The same slice of the grey image; of one on another grid only this much is resampled."""
+    from napari_battery.radial.inputs import match_lazily, share_voxel_size
+
+    marks, grey, _ = share_voxel_size(volume_from_layer(labels), volume_from_layer(image))
+    return _plane(match_lazily(marks, grey)[1].data, axis, index)
+
+
+def _plane(data: Any, axis: int | None, index: int | None) -> NDArray[Any]:
     if axis is None:
-        return np.asarray(data)
-    return np.asarray(data[(slice(None),) * axis + (index,)])
+        return np.asarray(data[:])
+    return np.asarray(data[(slice(None),) * axis + (slice(index, (index or 0) + 1),)]).squeeze(axis)

@@ -224,7 +224,8 @@ def _said(noise: Any, background: Background | None) -> str:
     if background is None:
         return "No background was found: draw a box, or give σ_bg in the settings."
     n = len(background.boxes)
-    where = "in the box given" if background.source == "given" else f"in {n} boxes proposed"
+    boxes = "a proposed box" if n == 1 else f"{n} proposed boxes"
+    where = "in the box given" if background.source == "given" else f"in {boxes}"
     floor = noise["repeat_floor"].iloc[0] if "repeat_floor" in noise else np.nan
     text = f"Noise was measured {where}; SEM_P = σ_bg·√(V/n)."
     if np.isfinite(floor):
