@@ -162,7 +162,7 @@ def mappable_columns(table: pd.DataFrame) -> list[str]:
 
 def is_change(column: str) -> bool:
     """Whether a column holds changes, whose colours are to be centred on zero."""
-    return column.startswith("delta") or column in ("z", "volume_change")
+    return column.startswith(("delta", "change_mean")) or column in ("z", "volume_change")
 
 
 def value_map(

@@ -170,7 +170,7 @@ def change_profile(
     _fit_heights(axes, core)
     legend_below(figure, axes, style, grow=is_new)
     axes.set_xlabel(axis_title(x_name, assumed=assumed))
-    axes.set_ylabel(f"{column_title('change_mean')} ± {_ERRORS} SE")
+    axes.set_ylabel(f"{column_title('change_mean')}\n± {_ERRORS} SE")
     if x == "relative_radius":
         axes.invert_xaxis()
     without = "" if len(core) else "no core left without the outer layers"
@@ -271,7 +271,8 @@ def _colour_bar(figure: Figure, place: Axes, picture: Any, style: Style) -> None
 def _fit_heights(axes: Axes, core: pd.DataFrame) -> None:
     """Let the curves fill the height; a band of a few voxels may reach beyond."""
     mean, se = core["change_mean"].to_numpy(), core["change_se"].to_numpy()
-    se = np.minimum(np.nan_to_num(_ERRORS * se), 2 * np.nanmedian(_ERRORS * se) if len(se) else 0)
+    se = np.nan_to_num(_ERRORS * se)
+    se = np.minimum(se, 2 * np.median(se)) if len(se) else se
     ends = np.concatenate([mean - se, mean + se, [0.0]])
     ends = ends[np.isfinite(ends)]
     low, high = ends.min(), ends.max()

@@ -78,7 +78,8 @@ def estimate_noise(
     what is left, cracks, is rare, and the median absolute deviation does not see it. At shorter
     distances l they have σ² (6 − 8 ρ(l) + 2 ρ(2 l)), which gives the correlation ρ. Where cores
     are too small for three voxels in a line, first differences (2 σ²) serve, and where even two
-    do not fit, the spread about each core's own mean, which is less than the noise's.
+    do not fit, the spread about each core's own mean: less than the noise's by what is joined in a
+    core, more by what a change varies within it.
     """
     held = list(cores)
     lags = _lags(smoothing)
@@ -97,7 +98,7 @@ def estimate_noise(
     values = [d[(c > 0) & np.isfinite(d)] for d, c in held]
     left = np.concatenate([v - v.mean() for v in values if len(v) > 1] or [np.zeros(0)])
     sigma = float(left.std()) if len(left) >= _FEWEST else math.nan
-    source = "spread about the means of cores too small for differences; less than the noise"
+    source = "spread about the means of cores, which are too small for differences"
     return Noise(sigma, _of_white_noise(smoothing, lags), source if sigma == sigma else "unknown")
 
 
