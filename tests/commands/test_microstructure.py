@@ -51,7 +51,7 @@ def test_straight_channels(
     assert values["porosity_percolating", "x"] == 0
     files = {path.name for path in (tmp_path / "run").iterdir()}
     assert files == set(said["files"])
-    assert {"microstructure.csv", "regions.csv", "bars.png", "profiles.csv"} <= files
+    assert {"microstructure.csv", "regions.csv", "bars_porosity.png", "profiles.csv"} <= files
     table = pd.read_csv(tmp_path / "run" / "microstructure.csv")
     assert tuple(table.columns) == MICROSTRUCTURE
     made = json.loads((tmp_path / "run" / "provenance.json").read_text())

@@ -77,7 +77,7 @@ def test_layers() -> None:
             assert found[name, "pore", axis] == pytest.approx(1, rel=2e-3), (name, axis)
     for name in ("tortuosity_factor", "tortuosity", "path_tortuosity"):
         assert found[name, "pore", "z"] == np.inf
-    assert found["interface_area_per_volume", "pore | binder", ""] == pytest.approx(1 / 24, rel=0.1)
+    assert found["interface_area_per_volume", "pore–binder", ""] == pytest.approx(1 / 24, rel=0.1)
     assert found["electrode_thickness", "", "z"] == pytest.approx(24)
     assert found["mean_chord", "pore", "z"] == pytest.approx(12)
     # layers of 12 µm do not fall to 1/e within the 2 µm that 8 µm wide ones are looked at

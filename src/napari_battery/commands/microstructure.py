@@ -159,7 +159,7 @@ def _check_folder(folder: Path) -> None:
     from napari_battery.files import check_replaceable
 
     names = {_MARK, "provenance.json", "regions.csv", "representative.csv", "thresholds.csv"}
-    names |= {"expanded_particles.csv", "grey_shifts.csv", "bars.csv"}
+    names |= {"expanded_particles.csv", "grey_shifts.csv"}
     if folder.is_dir():
         # every figure stands with its data and its provenance
         figures = [path.stem for path in folder.glob("*.png")]
@@ -263,7 +263,7 @@ def _write(
     made = provenance("microstructure", settings, volumes, notes)
     figures = microstructure_figures(
         result.table, result.curves, result.representative, result.thresholds, result.titles,
-        greys, wanted=settings.wanted_relative_sd, note=_mark(volumes),
+        greys, groups=result.groups, wanted=settings.wanted_relative_sd, note=_mark(volumes),
     )  # fmt: skip
     tables = {
         _MARK: table,

@@ -51,6 +51,8 @@ class Microstructure:
         What could not be measured and why, and what was assumed.
     titles : dict of str to str
         Title of each number with its unit, for axes and headers.
+    groups : dict of str to tuple of str
+        The numbers of each metric, by its name.
     """
 
     table: pd.DataFrame
@@ -60,6 +62,7 @@ class Microstructure:
     curves: dict[str, pd.DataFrame]
     notes: list[str]
     titles: dict[str, str]
+    groups: dict[str, tuple[str, ...]] = field(default_factory=dict)
 
 
 @dataclass
@@ -174,7 +177,7 @@ def _jobs(sample: Sample, chosen: Iterable[Metric], run: _Run) -> list[_Job]:
         for metric in able:
             if splits != settings.splits and (metric.heavy or splits > settings.most_splits):
                 continue
-            if metric.heavy and not settings.heavy_in_regions:
+            if not metric.in_regions or (metric.heavy and not settings.heavy_in_regions):
                 continue
             jobs += [_Job(metric, box, splits, i + 1) for i, box in enumerate(parts)]
     for shift, cuts in threshold_sets(sample, settings.threshold_delta):
@@ -324,6 +327,7 @@ def _finished(run: _Run, samples: Sequence[Sample], chosen: Sequence[Metric]) ->
         curves={name: pd.concat(c, ignore_index=True) for name, c in run.curves.items()},
         notes=list(run.notes),
         titles=titles,
+        groups={metric.name: tuple(metric.gives) for metric in chosen},
     )
 
 

@@ -80,6 +80,8 @@ class Metric:
         Whether it gives a number per direction.
     heavy : bool
         Whether a volume of some 10⁷ voxels takes minutes.
+    in_regions : bool
+        Whether it means the same of a part as of the whole (the electrode's thickness does not).
     """
 
     name: str
@@ -89,6 +91,7 @@ class Metric:
     needs: Needs = "phases"
     per_axis: bool = False
     heavy: bool = False
+    in_regions: bool = True
 
     def lacks(self, sample: Sample) -> str:
         """What the sample lacks for this metric, in words; empty if nothing."""

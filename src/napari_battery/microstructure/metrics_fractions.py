@@ -85,4 +85,5 @@ PROFILES = Metric(
     },
     _profiles,
     per_axis=True,
+    in_regions=False,
 )

@@ -31,7 +31,7 @@ def _surfaces(sample: Sample, settings: MicrostructureSettings, progress: Progre
     if len(phases.codes) > 2:
         pairs = interface_areas(phases.data, phases.codes, size, progress=progress)
         for row in pairs.to_dict("records"):
-            value, names = float(row["area_per_volume_per_um"]), f"{row['phase']} | {row['other']}"
+            value, names = float(row["area_per_volume_per_um"]), f"{row['phase']}–{row['other']}"
             found.values.append(Value("interface_area_per_volume", value, names, method=crofton))
     return found
 

@@ -189,4 +189,5 @@ THICKNESS = Metric(
     },
     _thickness,
     needs="pore",
+    in_regions=False,
 )

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 import numpy as np
 import pandas as pd
@@ -24,6 +24,7 @@ def microstructure_figures(
     titles: Mapping[str, str],
     greys: tuple[pd.DataFrame, pd.DataFrame] | None = None,
     *,
+    groups: Mapping[str, Sequence[str]] | None = None,
     wanted: float = 0.05,
     style: Style = PAPER,
     note: str = "",
@@ -36,6 +37,8 @@ def microstructure_figures(
         As `microstructure.measure.Microstructure` has them.
     greys : tuple of DataFrame, optional
         Histograms and shifts of `microstructure.greys`.
+    groups : mapping of str to sequence of str, optional
+        Numbers that share a figure of bars; all share one by default.
     wanted : float
         Relative spread between volumes that is wanted.
     style, note
@@ -44,12 +47,16 @@ def microstructure_figures(
     Returns
     -------
     dict of str to Plot
-        By the name of the file, without ending: "bars", each curve's name, "representative",
-        "thresholds", "grey_levels".
+        By the name of the file, without ending: "bars" ("bars_GROUP"), each curve's name,
+        "representative", "thresholds", "grey_levels".
     """
     found: dict[str, Plot] = {}
-    if np.isfinite(table["value"]).any():
-        found["bars"] = microstructure_bars(table, (), titles, style=style, note=note)
+    shared = {"bars": list(dict.fromkeys(table["metric"]))}
+    if groups is not None:
+        shared = {f"bars_{name}": list(metrics) for name, metrics in groups.items()}
+    for name, metrics in shared.items():
+        if np.isfinite(table.loc[table["metric"].isin(metrics), "value"]).any():
+            found[name] = microstructure_bars(table, metrics, titles, style=style, note=note)
     for name, data in curves.items():
         if np.isfinite(data.iloc[:, 4].to_numpy(np.float64)).any():
             found[name] = curves_overlaid(data, style=style, note=note)
