@@ -233,6 +233,7 @@ def test_all_figures_are_saved_in_a_thread(dock, viewer, study, qtbot, tmp_path)
     StudyHolder.of(viewer).study = few
     dock.save_all(tmp_path / "figures")
     qtbot.waitUntil(lambda: not dock.saver.busy, timeout=60_000)
+    assert "Saved 3 figures" in dock.saver.message.text()
     saved = sorted(path.stem for path in (tmp_path / "figures").glob("*.png"))
     assert saved == ["distributions", "means", "scatter"]
     assert "Saved 3 figures" in dock.saver.message.text()

@@ -157,6 +157,7 @@ def states_figures(
     subsets: Sequence[Subset] = (),
     plane: Plane | None = None,
     *,
+    on_problem: Callable[[str, str], None] | None = None,
     progress: Progress = SILENT,
 ) -> dict[str, Plot]:
     """Every figure that a study can show, each with the numbers drawn.
@@ -167,6 +168,8 @@ def states_figures(
         The study.
     settings, subsets, plane
         As in `draw_states_figure`.
+    on_problem : callable, optional
+        Told the name of a figure that cannot be drawn, and why; the others are drawn then.
     progress : Progress
         Advanced per figure.
 
@@ -179,7 +182,8 @@ def states_figures(
     Raises
     ------
     InputError
-        If the settings do not fit the study (a condition that names an unknown state).
+        If the settings do not fit the study (a condition that names an unknown state), and
+        there is no `on_problem`.
     """
     frames = study if isinstance(study, Frames) else Frames.of(study)
     settings = settings or StatesFigureSettings()
@@ -188,7 +192,12 @@ def states_figures(
     progress.begin(len(names), "Drawing figures")
     drawn = {}
     for name in names:
-        drawn[name] = draw_states_figure(name, frames, subsets, settings, plane)
+        try:
+            drawn[name] = draw_states_figure(name, frames, subsets, settings, plane)
+        except InputError as problem:
+            if on_problem is None:
+                raise
+            on_problem(name, str(problem))
         progress.advance()
     return drawn
 

@@ -196,13 +196,15 @@ def fill_columns(box: QComboBox, frames: Frames, chosen: str | None) -> None:
     box.blockSignals(True)
     box.clear()
     for name in map(str, frames.particles.columns):
-        is_number = frames.particles[name].dtype.kind in "iuf"
-        if name in ("label", "state") or not is_number:
+        if name in ("label", "state") or frames.particles[name].dtype.kind not in "iuf":
+            continue
+        if not np.isfinite(frames.values(name)).any():
             continue
         column = COLUMNS.get(name)
         unit = f" ({column.unit})" if column and column.unit else ""
         box.addItem(f"{column.title}{unit}" if column else name, name)
-    box.setCurrentIndex(max(0, box.findData(before)))
+    place = box.findData(before)
+    box.setCurrentIndex(max(0, box.findData(chosen) if place < 0 else place))
     box.blockSignals(False)
 
 

@@ -314,13 +314,22 @@ class StatePlotsDock(QWidget):
             return
         made, subsets, plane = self._made(settings), self.subsets.subsets, self._plane
 
+        problems: list[str] = []
+
+        def note(name: str, why: str) -> None:
+            problems.append(f"{FIGURES[name].title}: {why}")
+
         def work(progress: Progress) -> list[Path]:
-            drawn = states_figures(frames, settings, subsets, plane, progress=progress)
+            drawn = states_figures(
+                frames, settings, subsets, plane, on_problem=note, progress=progress
+            )
             return save_states_figures(folder, drawn, made, progress=progress)
 
-        self.saver.start(
-            work, lambda files: self.saver.say(f"Saved {len(files) // 3} figures to {folder}.")
-        )
+        def done(files: list[Path]) -> None:
+            said = [f"Saved {len(files) // 3} figures to {folder}.", *problems]
+            self.saver.say(" ".join(said), error=bool(problems))
+
+        self.saver.start(work, done)
 
     def _made(self, settings: StatesFigureSettings) -> dict[str, Any]:
         made = provenance("state plots", settings, [])
