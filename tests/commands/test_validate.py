@@ -65,7 +65,7 @@ def test_verdicts_tables_and_card_are_written(folder, tmp_path, capsys):
     assert (code, err) == (0, "")
     assert said["n_regions"] == 6
     # it learnt nothing, so that it cannot be nearer than cubic
-    assert said["verdicts"]["raw"] == "not validated for volume fraction (pore, active)"
+    assert said["verdicts"]["raw"] == "Not validated for volume fraction (pore and active)."
     assert sorted(said["files"]) == sorted(path.name for path in out.iterdir())
     assert tuple(read_table(out / "validation.csv")) == VALIDATION
     regions = read_table(out / "validation_regions.csv")
@@ -76,6 +76,8 @@ def test_verdicts_tables_and_card_are_written(folder, tmp_path, capsys):
     card = read_card(model)
     assert card.validation["texture"].regions == 6
     assert {v.verdict for v in card.validation["texture"].verdicts} == {"not validated"}
+    old = card.model_dump(mode="json", exclude={"validation"})  # as cards were before
+    assert Card.model_validate(old).validation == {}
     assert read_model(model).card == card  # the weights are still those of the card
 
 

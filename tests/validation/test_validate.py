@@ -10,6 +10,7 @@ from scipy.ndimage import gaussian_filter
 
 from napari_battery.errors import InputError
 from napari_battery.microstructure.measure_settings import MicrostructureSettings
+from napari_battery.microstructure.metric import Value
 from napari_battery.microstructure.metrics import METRICS
 from napari_battery.microstructure.phases import Phases
 from napari_battery.microstructure.sample import Sample
@@ -17,7 +18,7 @@ from napari_battery.progress import SILENT
 from napari_battery.superres.judge_compare import HIGH
 from napari_battery.superres.judge_regions import grid_of_regions
 from napari_battery.superres.judge_table import MATCHED
-from napari_battery.validation.common_voxel import diffusion_at, voxel_um
+from napari_battery.validation.common_voxel import at_voxel_size, voxel_um
 from napari_battery.validation.scans import LOW, Scans
 from napari_battery.validation.settings import ValidationSettings
 from napari_battery.validation.thresholds import by_brightness, matching_thresholds, otsu_threshold
@@ -106,7 +107,7 @@ def test_kappa_of_the_coarse_scan_is_told_at_the_fine_voxel_size():
     solid = np.zeros((48, 48, 48), bool)
     for centre in rng.uniform(0, 24, (22, 3)):
         solid |= (z - centre[0]) ** 2 + (y - centre[1]) ** 2 + (x - centre[2]) ** 2 < 4.5**2
-    settings = MicrostructureSettings(directions="z")
+    settings = MicrostructureSettings(directions="z", extrapolate=True)
     codes = {"pore": 0, "active": 1}
     fine = Sample(Phases(solid.astype(np.uint8), codes, (0.5,) * 3))
     coarse = Sample(Phases(solid[::2, ::2, ::2].astype(np.uint8), codes, (1.0,) * 3))
@@ -117,6 +118,8 @@ def test_kappa_of_the_coarse_scan_is_told_at_the_fine_voxel_size():
     measure = METRICS["diffusion"].compute
     true = kappa(measure(fine, settings, SILENT).values)
     raw = kappa(measure(coarse, settings, SILENT).values)
-    told = kappa(diffusion_at(coarse, 0.5, settings, SILENT))
+    told = kappa(at_voxel_size(measure(coarse, settings, SILENT).values, voxel_um(coarse), 0.5))
     assert abs(told - true) < 0.5 * abs(raw - true)
     assert voxel_um(coarse) == pytest.approx(1)
+    short = [Value("tortuosity_factor", 2.0, "pore", "z")]  # too short for two grids
+    assert np.isnan(kappa(at_voxel_size(short, 1, 0.5)))

@@ -94,6 +94,6 @@ def test_sentences_name_what_holds_and_what_does_not():
     frame = pd.DataFrame(rows, columns=["method", "metric", "axis", "phase", "verdict"])
     said = verdict_sentences(frame, {"porosity": "Porosity", "kappa": "Tortuosity factor"})
     assert said == {
-        "m": "validated for porosity (pore); not for tortuosity factor (z, y)",
-        "n": "not validated for tortuosity factor (y)",
+        "m": "Validated for porosity (pore). Not validated for tortuosity factor (z, y).",
+        "n": "Not validated for tortuosity factor (y).",
     }

@@ -2,16 +2,21 @@
 
 from __future__ import annotations
 
+import json
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
+import pandas as pd
 import pytest
 from napari.components import ViewerModel
 from pytestqt.qtbot import QtBot
 
+from napari_battery.errors import InputError
 from napari_battery.microstructure.metrics import METRICS
 from napari_battery.tables import read_table
 from napari_battery.volume import Volume
+from napari_battery.widgets.compare_bpx import BpxDialog
 from napari_battery.widgets.compare_dock import CompareDock
 from napari_battery.widgets.compare_layers import guess_holds
 from napari_battery.widgets.compare_phases import proposed_names
@@ -140,3 +145,42 @@ def test_particles_go_with_their_volume_and_grey_with_a_threshold() -> None:
 
 def test_names_are_proposed_only_where_none_is_known() -> None:
     assert proposed_names({0: "", 3: "pore", 5: ""}) == {0: "active", 3: "pore", 5: "binder"}
+
+
+def test_a_volume_becomes_an_electrode_of_a_bpx_file(
+    dock: CompareDock, qtbot: QtBot, tmp_path: Path
+) -> None:
+    dock.metrics.tick("volume_fractions")
+    dock.form.rows["splits"].set_value(1)
+    run(dock, qtbot)
+    found = dock.result._shown
+    assert found is not None
+    dialog = BpxDialog(found, dock)
+    with pytest.raises(InputError, match="as the template"):
+        dialog.save(tmp_path / "out.json")
+    template = tmp_path / "cell.json"
+    template.write_text(json.dumps({"Parameterisation": {"Positive electrode": {"Porosity": 0.3}}}))
+    dialog.template.setText(str(template))
+    with pytest.raises(InputError, match="thickness is unknown"):
+        dialog.save(tmp_path / "out.json")
+    dialog.part.setChecked(True)
+    dialog.thickness.setValue(75)
+    with pytest.raises(InputError, match="no relative_diffusivity of pore along z"):
+        dialog.save(tmp_path / "out.json")
+    more = [
+        {"volume": "one", "region": "whole", "metric": m, "axis": a, "phase": p, "value": v}
+        for m, a, p, v in (
+            ("relative_diffusivity", "z", "pore", 0.25),
+            ("surface_area_per_volume", "", "active", 0.3),
+        )
+    ]  # fmt: skip
+    table = pd.concat([found.measured.table, pd.DataFrame(more)], ignore_index=True)
+    dialog = BpxDialog(replace(found, measured=replace(found.measured, table=table)), dock)
+    dialog.template.setText(str(template))
+    dialog.part.setChecked(True)
+    dialog.thickness.setValue(75)
+    dialog.save(tmp_path / "out.json")
+    written = json.loads((tmp_path / "out.json").read_text())["Parameterisation"]
+    assert written["Positive electrode"]["Porosity"] == 0.5
+    assert written["Positive electrode"]["Thickness [m]"] == pytest.approx(75e-6)
+    assert written["Positive electrode"]["Particle radius [m]"] == pytest.approx(5e-6)

@@ -1,23 +1,25 @@
-"""Transport of a coarser scan as it would be on finer voxels: from two of its own grids."""
+"""Tortuosity factors of a coarser scan as they would be on finer voxels."""
 
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 
 import numpy as np
 
-from napari_battery.errors import InputError
-from napari_battery.microstructure.extrapolation import extrapolated_diffusivity
-from napari_battery.microstructure.measure_settings import MicrostructureSettings
 from napari_battery.microstructure.metric import Value
-from napari_battery.microstructure.phases import PORE
 from napari_battery.microstructure.sample import Sample
-from napari_battery.progress import Progress
 
-__all__ = ["DIFFUSION", "diffusion_at", "voxel_um"]
+__all__ = ["DIFFUSION", "at_voxel_size", "voxel_um"]
 
 DIFFUSION = "diffusion"
 """Name of the metric whose numbers hang on the voxel size itself."""
+
+_LIMIT = "_extrapolated"
+_FACTORS = {
+    "tortuosity_factor": "tortuosity",
+    "tortuosity_factor_percolating": "tortuosity_percolating",
+}
 
 
 def voxel_um(sample: Sample) -> float:
@@ -25,42 +27,45 @@ def voxel_um(sample: Sample) -> float:
     return float(np.prod(sample.voxel_size_um) ** (1 / len(sample.voxel_size_um)))
 
 
-def diffusion_at(
-    sample: Sample, size_um: float, settings: MicrostructureSettings, progress: Progress
-) -> list[Value]:
+def at_voxel_size(values: Sequence[Value], own_um: float, size_um: float) -> list[Value]:
     """Numbers of the metric `DIFFUSION` as they would be on voxels of another size.
 
     Parameters
     ----------
-    sample : Sample
-        With a phase called "pore".
-    size_um : float
-        Edge of those voxels in µm.
-    settings, progress
-        As of the metric; a binder blocks.
+    values : sequence of Value
+        As measured, the limits of small voxels among them (see
+        `microstructure.extrapolation`).
+    own_um, size_um : float
+        Edge of a voxel in µm: as measured, and wanted.
 
     Returns
     -------
     list of Value
-        κ is extrapolated (`microstructure.extrapolation`); D_eff/D₀ is ε/κ. An axis too short
-        for two grids is left out. NaN where the coarser of the two grids does not percolate.
+        κ(H) = κ₀ + (κ(h) − κ₀)·H/h, with κ₀ the limit; τ = √κ; D_eff/D₀ by the ratio of the
+        factors. Where the limit is unknown (an axis too short for two grids) or a line through
+        two points ends below 1, where no medium is, NaN.
     """
-    pores, found = sample.phases.mask(PORE), []
-    for axis in settings.axes(sample.axes):
-        try:
-            one = extrapolated_diffusivity(pores, sample.voxel_size_um, axis, settings, progress)
-        except InputError:
+    found = {(v.metric, v.axis): v for v in values}
+    told = dict(found)
+    how = f"extrapolated from two grids to {size_um:.4g} µm"
+    for (name, axis), value in found.items():
+        if name not in _FACTORS:
             continue
-        total, open_part = one.factor_at(size_um), one.factor_at(size_um, percolating=True)
-        # a line through two noisy points may end where no medium is
-        total, open_part = (v if v >= 1 or math.isnan(v) else math.nan for v in (total, open_part))
-        numbers = {
-            "relative_diffusivity": one.fine.fraction_total / total,
-            "tortuosity_factor": total,
-            "tortuosity_factor_percolating": open_part,
-            "tortuosity": math.sqrt(total),
-            "tortuosity_percolating": math.sqrt(open_part),
-        }
-        how = f"extrapolated from two grids to {size_um:.4g} µm"
-        found += [Value(name, value, PORE, axis, how) for name, value in numbers.items()]
-    return found
+        limit = found.get((name + _LIMIT, axis))
+        factor = math.nan if limit is None else _between(value.value, limit.value, size_um / own_um)
+        told[name, axis] = value._replace(value=factor, method=how)
+        root = _FACTORS[name]
+        if (root, axis) in found:
+            told[root, axis] = found[root, axis]._replace(value=math.sqrt(factor), method=how)
+        if name == "tortuosity_factor" and ("relative_diffusivity", axis) in found:
+            before = found["relative_diffusivity", axis]
+            scaled = 0.0 if math.isinf(factor) else before.value * value.value / factor
+            told["relative_diffusivity", axis] = before._replace(value=scaled, method=how)
+    return list(told.values())
+
+
+def _between(own: float, limit: float, share: float) -> float:
+    if math.isinf(own):
+        return math.inf
+    factor = limit + (own - limit) * share
+    return factor if factor >= 1 else math.nan

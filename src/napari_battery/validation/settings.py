@@ -90,6 +90,7 @@ class ValidationSettings(Settings):
             metrics=self.metrics,
             directions=self.directions,
             tolerance=self.solver_tolerance,
+            extrapolate=True,
             splits=1,
             most_splits=1,
             threshold_delta=0,

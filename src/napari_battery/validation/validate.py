@@ -27,7 +27,7 @@ from napari_battery.superres.judge import judge
 from napari_battery.superres.judge_compare import HIGH
 from napari_battery.superres.judge_table import MATCHED
 from napari_battery.tables import VALIDATION_REGIONS
-from napari_battery.validation.common_voxel import DIFFUSION, diffusion_at, voxel_um
+from napari_battery.validation.common_voxel import DIFFUSION, at_voxel_size, voxel_um
 from napari_battery.validation.scans import Scans, matched_scans
 from napari_battery.validation.settings import ValidationSettings
 from napari_battery.validation.thresholds import (
@@ -42,6 +42,9 @@ if TYPE_CHECKING:
     from napari_battery.superres.model_files import Model
 
 __all__ = ["SEGMENTED", "Validation", "measure_scans", "validate"]
+
+_WHOLE_ONLY = ("electrode_thickness",)
+"""Metrics that say nothing of a region: it has the thickness it was cut with."""
 
 SEGMENTED = "high scan, thresholded"
 """What the thresholds alone do, where a segmentation is the truth."""
@@ -255,22 +258,27 @@ def _measured(
         notes.append(f"{metric.title} was left out: it needs {lacking}.")
         return []
     try:
-        if metric.name == DIFFUSION and voxel_um(sample) > size_um * 1.01:
-            return diffusion_at(sample, size_um, settings.measuring(), share)
-        return metric.compute(sample, settings.measuring(), share).values
+        values = metric.compute(sample, settings.measuring(), share).values
     except InputError as error:
         text = str(error).replace(f"“{sample.name}”", "a region")
         notes.append(f"{metric.title} of “{method}” in some regions: {text}")
         return []
+    own_um = voxel_um(sample)
+    coarser = metric.name == DIFFUSION and own_um > size_um * 1.01
+    return at_voxel_size(values, own_um, size_um) if coarser else values
 
 
 def _chosen(settings: ValidationSettings) -> list[Metric]:
     from napari_battery.microstructure.metrics import METRICS
 
     chosen = choose(METRICS, settings.metrics)
-    if not chosen:
-        raise InputError("No metric was chosen: name some, or “all”.")
-    return chosen
+    able = [m for m in chosen if m.name not in _WHOLE_ONLY and m.needs != "labels"]
+    if not able:
+        raise InputError(
+            "No metric was chosen that can be measured in regions: name some, or “all”. Particles "
+            "and the electrode's thickness need more than a region."
+        )
+    return able
 
 
 def _truth(

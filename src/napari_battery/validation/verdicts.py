@@ -181,7 +181,7 @@ def _verdict(row: dict[str, Any], settings: ValidationSettings, baseline: str) -
 
 
 def verdict_sentences(table: pd.DataFrame, titles: dict[str, str]) -> dict[str, str]:
-    """“validated for porosity, not for tortuosity factor (z)”, by model.
+    """“Validated for porosity. Not validated for tortuosity factor (z).”, by model.
 
     Parameters
     ----------
@@ -194,28 +194,28 @@ def verdict_sentences(table: pd.DataFrame, titles: dict[str, str]) -> dict[str, 
     for method, rows in table[table["verdict"] != ""].groupby("method", sort=False):
         parts = []
         for verdict, words in (
-            (VALIDATED, "validated for"),
-            (NOT_VALIDATED, "not for"),
-            (NO_VERDICT, "no verdict on"),
+            (VALIDATED, "Validated for"),
+            (NOT_VALIDATED, "Not validated for"),
+            (NO_VERDICT, "No verdict on"),
         ):
             names = _named(rows[rows["verdict"] == verdict], titles)
             if names:
-                parts.append(f"{words} {', '.join(names)}")
-        text = "; ".join(parts)
-        said[str(method)] = text.replace("not for", "not validated for", 1) if (
-            not text.startswith("validated")
-        ) else text  # fmt: skip
+                parts.append(f"{words} {'; '.join(names)}.")
+        said[str(method)] = " ".join(parts)
     return said
 
 
 def _named(rows: pd.DataFrame, titles: dict[str, str]) -> list[str]:
-    """Metrics with the phases and axes in brackets."""
+    """Metrics with the phases and axes in brackets: “porosity (pore z, y)”."""
     names = []
     for metric, of_it in rows.groupby("metric", sort=False):
-        where = dict.fromkeys(
-            " ".join(filter(None, (row["phase"], row["axis"]))) for row in of_it.to_dict("records")
-        )
-        title = titles.get(str(metric), str(metric)).split(" (")[0]
-        inside = ", ".join(filter(None, where))
-        names.append(f"{title[:1].lower()}{title[1:]}" + (f" ({inside})" if inside else ""))
+        where = [
+            " ".join(filter(None, (str(phase), ", ".join(filter(None, of_phase["axis"])))))
+            for phase, of_phase in of_it.groupby("phase", sort=False)
+        ]
+        title = titles.get(str(metric), str(metric))
+        if title[1:2].islower():  # not D₅₀, not τ
+            title = title[:1].lower() + title[1:]
+        inside = "; ".join(filter(None, where)) if len(where) < 2 else " and ".join(where)
+        names.append(title + (f" ({inside})" if inside.strip() else ""))
     return names

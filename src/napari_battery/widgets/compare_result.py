@@ -67,6 +67,8 @@ class CompareResult(QWidget):
              self._ask_figure),
             ("Save everything…", "Every table and figure, and how they were made, to a new folder",
              self._ask_folder),
+            ("BPX…", "Thickness, porosity, transport, radius and surface area of a volume in a BPX "
+             "file, as PyBaMM reads it", self._ask_bpx),
             ("Results table", "Show the table in the dock “Results table”", self._open_table),
         ]  # fmt: skip
 
@@ -114,6 +116,16 @@ class CompareResult(QWidget):
         if path and self._shown is not None:
             shown = self._shown
             self._try(lambda: write_comparison(Path(path), shown, self.figures), Path(path))
+
+    def _ask_bpx(self) -> None:
+        from napari_battery.widgets.compare_bpx import BpxDialog
+
+        if self._shown is None:
+            return
+        dialog = BpxDialog(self._shown, self)
+        dialog.exec()
+        if dialog.saved is not None:
+            self.said.say(f"Saved {dialog.saved.name}.")
 
     def _open_table(self) -> None:
         dock = open_dock(self._viewer, "Results table")

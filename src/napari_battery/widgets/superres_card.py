@@ -7,7 +7,7 @@ from typing import Any
 
 from qtpy.QtWidgets import QDialog, QTextBrowser, QVBoxLayout, QWidget
 
-from napari_battery.superres.card import Card, Range, TrainingData
+from napari_battery.superres.card import Card, Range, TrainingData, Validated
 
 __all__ = ["CardDialog", "card_html", "one_line"]
 
@@ -29,6 +29,7 @@ def card_html(card: Card) -> str:
         _section("Trained on", _training(card.training)),
         _section("Low-resolution images", _pairs(card.degradation)),
         _section("What was measured", _metrics(card.metrics)),
+        _section("Metrics of the microstructure", _validation(card.validation)),
         _section(
             "Network",
             _paragraph(
@@ -100,6 +101,25 @@ def _metrics(metrics: dict[str, dict[str, float]]) -> str:
     return "".join(parts)
 
 
+def _validation(validation: dict[str, Validated]) -> str:
+    """For which metrics the model holds, by sample."""
+    if not validation:
+        return _paragraph("Nothing was validated: run “napari-battery validate … --card”.")
+    parts = []
+    for sample, one in validation.items():
+        kind = ", synthetic" if one.synthetic else ""
+        parts.append(
+            f"<p><b>{escape(sample)}</b>: {one.regions} regions{kind}; error allowed "
+            f"{one.tolerance:.0%}, intervals of {one.confidence:.0%}</p>"
+        )
+        rows = {
+            " ".join(filter(None, (v.metric, v.phase, v.axis))): f"{v.verdict}: {v.why}"
+            for v in one.verdicts
+        }
+        parts.append(_table(rows))
+    return "".join(parts)
+
+
 def _made(card: Card) -> str:
     made = card.made
     rows = {
@@ -114,9 +134,13 @@ def _made(card: Card) -> str:
 def _pairs(values: dict[str, Any]) -> str:
     if not values:
         return _paragraph("Not told.")
+    return _table({name: _value(value) for name, value in values.items()})
+
+
+def _table(values: dict[str, str]) -> str:
     rows = "".join(
         f"<tr><td>{escape(str(name).replace('_', ' '))}</td>"
-        f"<td style='padding-left: 12px'>{escape(_value(value))}</td></tr>"
+        f"<td style='padding-left: 12px'>{escape(value)}</td></tr>"
         for name, value in values.items()
     )
     return f"<table>{rows}</table>"
