@@ -123,7 +123,7 @@ class NoisePart(QWidget):
                 "The background box is the whole stack: draw one where nothing but empty space "
                 "lies, or let boxes be proposed."
             )
-        empty: Any = LazyArray(shape, np.bool_, lambda window: np.asarray(data[window]) == 0)
+        empty = np.asarray(data[tuple(slice(low, high) for low, high in box)]) == 0
         return Background((box,), "given", empty)
 
     def set_reference(self, labels: Labels | None) -> None:
@@ -207,6 +207,12 @@ def _boxes_array(shape: tuple[int, ...], background: Background) -> LazyArray:
     """1 inside the boxes; made piece by piece when it is looked at."""
 
     def read(window: Window) -> NDArray[np.uint8]:
+        def inside(box: Any, here: tuple[slice, ...]) -> tuple[slice, ...]:
+            """The same voxels, counted from the first one of the box."""
+            shifts = [s.start - low for (low, _), s in zip(box, window, strict=True)]
+            pairs = zip(here, shifts, strict=True)
+            return tuple(slice(s.start + shift, s.stop + shift) for s, shift in pairs)
+
         part = np.zeros([s.stop - s.start for s in window], np.uint8)
         for box in background.boxes:
             ends = [
@@ -214,7 +220,8 @@ def _boxes_array(shape: tuple[int, ...], background: Background) -> LazyArray:
                 for (low, high), s in zip(box, window, strict=True)
             ]
             if all(low < high for low, high in ends):
-                part[tuple(slice(low, high) for low, high in ends)] = 1
+                here = tuple(slice(low, high) for low, high in ends)
+                part[here] = 1 if background.mask is None else background.mask[inside(box, here)]
         return part
 
     return LazyArray(shape, np.uint8, read)
@@ -224,7 +231,9 @@ def _said(noise: Any, background: Background | None) -> str:
     if background is None:
         return "No background was found: draw a box, or give σ_bg in the settings."
     n = len(background.boxes)
-    boxes = "a proposed box" if n == 1 else f"{n} proposed boxes"
+    boxes = f"{n} proposed boxes"
+    if n == 1:
+        boxes = "a proposed box" if background.mask is None else "what is far from particles"
     where = "in the box given" if background.source == "given" else f"in {boxes}"
     floor = noise["repeat_floor"].iloc[0] if "repeat_floor" in noise else np.nan
     text = f"Noise was measured {where}; SEM_P = σ_bg·√(V/n)."
