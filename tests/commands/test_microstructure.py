@@ -59,10 +59,12 @@ def test_straight_channels(
     # a second run replaces the first
     code, out, _ = ran(
         capsys, channels, "-o", tmp_path / "run", "--phases", "pore=5,active=0",
-        "--metrics", "volume_fraction", "--splits", "1", "--most-splits", "1",
+        "--metrics", "volume_fraction", "--splits", "1", "--most-splits", "1", "--json",
+        "--region", "0:24,0:24,3:12",
     )  # fmt: skip
     assert code == 0
-    assert "0.5" in out
+    values = {row["phase"]: row["value"] for row in json.loads(out)["microstructure"]}
+    assert values == pytest.approx({"pore": 2 / 3, "active": 1 / 3})
 
 
 def test_two_states_thresholds_and_expansion(
@@ -100,6 +102,7 @@ def test_two_states_thresholds_and_expansion(
         (["--phases", "pore=5,active=0", "--expansion"], "compares states"),
         (["--phases", "5=pore"], "not NAME=CODE"),
         (["--threshold", "a"], "neither a number"),
+        (["--phases", "pore=5,active=0", "--region", "0:9,0:9,0:99"], "reaches beyond"),
     ],
 )
 def test_bad_input(

@@ -221,7 +221,7 @@ def test_what_cannot_be_measured_is_said() -> None:
     assert set(found.table["metric"]) == {"good"}
     assert found.titles["good"] == "Good (µm)"
     assert any("too thin" in note for note in found.notes)
-    assert any("needs labels" in note for note in found.notes)
+    assert any("has no labels" in note and "Needy" in note for note in found.notes)
     with pytest.raises(InputError, match="too thin"):
         measure_microstructure(sample, metrics={"bad": bad})
     with pytest.raises(InputError, match="no metric “x”"):

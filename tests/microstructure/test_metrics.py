@@ -85,6 +85,14 @@ def test_layers() -> None:
     assert found["profile_sd", "pore", "z"] == pytest.approx(0.5)
 
 
+def test_a_volume_too_thin_along_one_axis_is_measured_along_the_others() -> None:
+    sample = layers().part((slice(None), slice(0, 2), slice(None)))
+    choice = MicrostructureSettings(metrics="diffusion", **ALONE)
+    result = measure_microstructure(sample, choice)
+    assert set(result.table["axis"]) == {"z", "x"}
+    assert any("along y needs at least 3 voxels" in note for note in result.notes)
+
+
 def test_a_binder_that_conducts_joins_layers_in_series() -> None:
     data = np.repeat(np.array([2, 0], np.uint8), 24)[:, None, None]
     volume = Volume(np.broadcast_to(data, (48, 8, 8)).copy(), (0.5,) * 3, name="series")

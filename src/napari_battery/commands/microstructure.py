@@ -74,6 +74,11 @@ def add(steps: Any) -> None:
         "pore,binder,active)",
     )
     parser.add_argument(
+        "--region",
+        metavar="Z0:Z1,Y0:Y1,X0:X1",
+        help="measure this box only, in voxels, the last ones left out; of every volume",
+    )
+    parser.add_argument(
         "--image",
         metavar="FILE",
         type=Path,
@@ -100,10 +105,10 @@ def _run(options: argparse.Namespace, progress: Progress) -> dict[str, Any]:
         return _listed(options.json)
     settings = settings_from(options, MicrostructureSettings)
     _check(options)
-    volumes = [read(path, options) for path in options.segmented]
+    volumes = [_cut(read(path, options), options) for path in options.segmented]
     samples = [_sample(volume, options) for volume in volumes]
     samples = _labelled(samples, options)
-    images = [read(path, options) for path in options.image]
+    images = [_cut(read(path, options), options) for path in options.image]
     greys = _greys(samples, images, progress)
     result = measure_microstructure(samples, settings, progress)
     notes = unused_sizes(options, *volumes, *images) + result.notes
@@ -167,6 +172,24 @@ def _check_folder(folder: Path) -> None:
     check_replaceable(folder, names, _MARK)
 
 
+def _cut(volume: Volume, options: argparse.Namespace) -> Volume:
+    """The volume with the box of ``--region`` as its region."""
+    from dataclasses import replace
+
+    from napari_battery.regions import box_region
+    from napari_battery.superres.judge_regions import parse_region
+
+    if options.region is None:
+        return volume
+    box = [(span.start, span.stop) for span in parse_region(options.region)]
+    wide = [(a, b, n) for (a, b), n in zip(box, volume.shape, strict=False) if b > n]
+    if wide:
+        raise InputError(
+            f"--region {options.region} reaches beyond “{volume.name}” ({volume.shape} voxels)."
+        )
+    return replace(volume, region=box_region(volume, box).data)
+
+
 def _sample(volume: Volume, options: argparse.Namespace) -> Sample:
     from napari_battery.microstructure.phases import parse_codes
     from napari_battery.microstructure.sample import grey_sample, labels_sample, phases_sample
@@ -205,7 +228,7 @@ def _labelled(samples: list[Sample], options: argparse.Namespace) -> list[Sample
     from napari_battery.microstructure.sample import with_labels
 
     pairs = zip(samples, options.labels, strict=False)
-    return [with_labels(s, read(path, options)) for s, path in pairs] or samples
+    return [with_labels(s, _cut(read(path, options), options)) for s, path in pairs] or samples
 
 
 def _greys(

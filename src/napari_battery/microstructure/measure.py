@@ -160,12 +160,15 @@ def _check_names(samples: Sequence[Sample]) -> None:
 def _jobs(sample: Sample, chosen: Iterable[Metric], run: _Run) -> list[_Job]:
     """Whole volume first, then sub-regions, then shifted thresholds."""
     settings, able = run.settings, []
+    lacking: dict[str, list[str]] = {}
     for metric in chosen:
-        lacking = metric.lacks(sample)
-        if lacking:
-            run.notes[f"{metric.title} needs {lacking}, which “{sample.name}” lacks."] = None
+        if lacks := metric.lacks(sample):
+            lacking.setdefault(lacks, []).append(metric.title)
         else:
             able.append(metric)
+    for lacks, titles in lacking.items():
+        note = f"“{sample.name}” has no {lacks}; not measured: {'; '.join(titles)}."
+        run.notes[note] = None
     jobs = [_Job(metric) for metric in able]
     for splits in range(2, max(settings.splits, settings.most_splits) + 1):
         parts = boxes(sample.shape, sample.axes, splits, settings.split_axes)

@@ -98,7 +98,7 @@ class Metric:
         if self.needs == "labels":
             return "" if sample.labels is not None else "labels of particles"
         if self.needs in ("pore", "active") and self.needs not in sample.phases.codes:
-            return f"a phase called “{self.needs}”"
+            return f"phase called “{self.needs}”"
         return ""
 
 

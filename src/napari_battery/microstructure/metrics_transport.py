@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
+from napari_battery.errors import InputError
 from napari_battery.microstructure.measure_settings import MicrostructureSettings
 from napari_battery.microstructure.metric import Found, Metric, Quantity, Value
 from napari_battery.microstructure.phases import BINDER, PORE
@@ -32,9 +33,13 @@ def _diffusion(sample: Sample, settings: MicrostructureSettings, progress: Progr
     if through_binder:
         solve, medium = diffusivity.effective_conductivity, pores.astype(np.float32)
         medium[phases.mask(BINDER)] = settings.binder_conductivity
-    found = Found()
+    found, failed = Found(), list[str]()
     for axis in settings.axes(sample.axes):
-        one = solve(medium, size, axis, settings, progress)
+        try:
+            one = solve(medium, size, axis, settings, progress)
+        except InputError as error:  # too thin along one axis: the others go on
+            failed.append(str(error))
+            continue
         how = f"finite volumes, residual < {settings.tolerance:g}"
         if through_binder:
             how += f", binder conducts {settings.binder_conductivity:g}"
@@ -57,6 +62,9 @@ def _diffusion(sample: Sample, settings: MicrostructureSettings, progress: Progr
         )  # fmt: skip
         if settings.extrapolate:
             found.values.extend(_extrapolated(medium, size, one, phase, settings, solve, progress))
+    if failed and not found.values:
+        raise InputError(" ".join(failed))
+    found.notes.extend(failed)
     return found
 
 
