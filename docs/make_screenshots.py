@@ -346,6 +346,33 @@ def operando() -> None:
     viewer.close()
 
 
+def inside() -> None:
+    """One particle of the synthetic electrode in all its states."""
+    from qtpy.QtCore import Qt
+
+    viewer = window()
+    viewer.open_sample("napari-battery", "cycled_electrode")
+    wait()
+    labels = viewer.layers["pristine truth (synthetic)"]
+    for layer in list(viewer.layers):
+        if "truth" in layer.name and layer is not labels:
+            viewer.layers.remove(layer)
+    middle = tuple(n // 2 for n in labels.data.shape)
+    box = tuple(slice(n - 30, n + 30) for n in middle)
+    n_voxels = np.bincount(labels.data[box].ravel())
+    n_voxels[0] = 0
+    dock = open_dock(viewer, "Inside a particle")
+    viewer.window._qt_window.resizeDocks([dock.parent()], [430], Qt.Orientation.Horizontal)
+    dock.label_box.setValue(int(n_voxels.argmax()))
+    wait(lambda: dock.view.particle is not None, settle=2)
+    dock.view.limit.setValue(20)
+    labels.selected_label = dock.label_box.value()
+    viewer.reset_view()
+    wait(settle=3)
+    shoot(viewer, "inside")
+    viewer.close()
+
+
 def forget_settings(folder: str) -> None:
     """Show the docks as a person sees them the first time."""
     QSettings.setDefaultFormat(QSettings.Format.IniFormat)
@@ -367,4 +394,5 @@ if __name__ == "__main__":
     corrected()
     tracked()
     operando()
+    inside()
     whole_job()

@@ -205,3 +205,17 @@ def test_again_replaces_the_columns(dock: InsideDock, viewer: ViewerModel, qtbot
     columns = list(session.analyses[0].particles)
     assert len(columns) == len(set(columns))
     assert columns[-1] == "note"
+
+
+def test_labels_of_the_first_state_are_taken(viewer: ViewerModel, qtbot: QtBot) -> None:
+    own = viewer.layers["particles"]
+    own.metadata[KEY]["state"] = "pristine"
+    later = Volume(own.data.copy(), (VOXEL,) * 3, ORIGIN, name="later particles")
+    add_volume(viewer, later, labels=True).metadata[KEY]["state"] = "2.5 V"
+    dock = InsideDock(viewer)
+    qtbot.addWidget(dock)
+    assert dock.labels.layer is own
+    dock.labels.setCurrentIndex(0)
+    dock.labels.activated.emit(0)
+    dock.states.changed.emit()
+    assert dock.labels.layer.name == "later particles"  # as the person chose

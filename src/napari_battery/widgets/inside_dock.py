@@ -39,6 +39,7 @@ from napari_battery.widgets.notice import Notice
 from napari_battery.widgets.scrolling import fill_scrolling
 from napari_battery.widgets.section import Section
 from napari_battery.widgets.seen import Seen
+from napari_battery.widgets.series_companions import companions
 from napari_battery.widgets.session import Session
 
 __all__ = ["InsideDock"]
@@ -59,14 +60,17 @@ class InsideDock(QWidget):
         self._asked: object = None
         self._boxes: tuple[Any, Any] = (None, None)
         self._made: dict[str, Any] = {}
+        self._by_hand = False
         self._make_controls()
         self._arrange()
         self._later = QTimer(self)
         self._later.setSingleShot(True)
         self._later.setInterval(_SETTLED_MS)
         self._later.timeout.connect(self.look)
-        for signal in (self.states.changed, self.labels.layer_changed, self.form.changed):
+        self.states.changed.connect(self._states_changed)
+        for signal in (self.labels.layer_changed, self.form.changed):
             signal.connect(self._inputs_changed)
+        self.labels.activated.connect(self._chosen_by_hand)
         self.label_box.valueChanged.connect(lambda _: self._later.start())
         self.all_particles.finished.connect(self.look)
         listen(self, self._selection_changed, session.selection_changed)
@@ -74,7 +78,7 @@ class InsideDock(QWidget):
         self._seen = Seen(self)
         self._seen.changed.connect(self._take_clicks)
         self.destroyed.connect(_releaser(session, self.click))
-        self._inputs_changed()
+        self._states_changed()
         self._selection_changed()
 
     def _make_controls(self) -> None:
@@ -153,6 +157,25 @@ class InsideDock(QWidget):
         images = self.states.volumes()
         labels = volume_from_layer(self.labels.layer)
         return self.labels.layer, self.states.states, labels, images, self.form.value()
+
+    def _chosen_by_hand(self, index: int) -> None:
+        self._by_hand = True
+
+    def _states_changed(self, *_: Any) -> None:
+        states = self.states.states
+        if states and not self._by_hand:
+            self._choose_labels(states[0][1])
+        self._inputs_changed()
+
+    def _choose_labels(self, first: Any) -> None:
+        """Those of the first state."""
+        try:
+            along = companions(self._session.viewer, first, volume_from_layer(first))
+        except InputError:  # said once it is to be compared
+            return
+        own = [layer for layer in along if isinstance(layer, Labels)]
+        if own and self.labels.layer not in own:
+            self.labels.choose(own[0])
 
     def _inputs_changed(self, *_: Any) -> None:
         states = self.states.states
