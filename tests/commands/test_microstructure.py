@@ -92,6 +92,25 @@ def test_two_states_thresholds_and_expansion(
     assert (tmp_path / "run" / "thresholds.png").exists()
 
 
+def test_labels_of_two_states(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    for name, edge in (("pristine", 8), ("cycled", 10)):
+        labels = np.zeros((24, 24, 24), np.int32)
+        labels[6 : 6 + edge, 6:14, 6:14] = 7
+        write_volume(
+            tmp_path / f"{name}.tif", Volume(labels, (1.0,) * 3, metadata={"kind": "labels"})
+        )
+    code, out, err = ran(
+        capsys, tmp_path / "pristine.tif", tmp_path / "cycled.tif", "-o", tmp_path / "run",
+        "--labelled", "--expansion", "--metrics", "particle_sizes", "--splits", "1",
+        "--most-splits", "1", "--json",
+    )  # fmt: skip
+    assert (code, err) == (0, "")
+    particles = pd.read_csv(tmp_path / "run" / "expanded_particles.csv")
+    assert particles["label"].tolist() == [7]
+    assert particles["expansion"].tolist() == [0.25]
+    assert {"expansion.png", "particle_sizes_number.png"} <= set(json.loads(out)["files"])
+
+
 @pytest.mark.parametrize(
     ("arguments", "words"),
     [

@@ -13,6 +13,7 @@ from napari_battery.microstructure.measure_settings import MicrostructureSetting
 from napari_battery.microstructure.sample import grey_sample
 from napari_battery.plots.microstructure import microstructure_figures
 from napari_battery.plots.microstructure_bars import microstructure_bars
+from napari_battery.plots.microstructure_expansion import expansion_plot
 from napari_battery.volume import Volume
 
 
@@ -50,6 +51,20 @@ def test_greys_of_two_normal_images_are_a_shift_apart() -> None:
     first = image(0).data
     assert shifts["mean"].iloc[0] == pytest.approx(first.mean())
     assert shifts["sd"].iloc[0] == pytest.approx(first.std())
+
+
+def test_expansion_is_drawn_of_whole_particles() -> None:
+    particles = pd.DataFrame(
+        {
+            "label": [1, 2, 3], "volume_first_um3": [10.0, 20.0, 30.0], "states": "a → b",
+            "expansion": [0.1, 0.3, 9.0], "touches_border": [False, False, True],
+        }
+    )  # fmt: skip
+    plot = expansion_plot(particles)
+    assert list(plot.figure.axes[0].lines[0].get_ydata()) == [0.1, 0.3]
+    assert list(plot.data["label"]) == [1, 2]
+    with pytest.raises(InputError, match="No whole particle"):
+        expansion_plot(particles[particles["touches_border"]])
 
 
 def test_labels_have_no_grey_levels() -> None:

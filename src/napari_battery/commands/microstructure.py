@@ -279,6 +279,7 @@ def _write(
 
     from napari_battery.files import atomic_path, write_json
     from napari_battery.plots.microstructure import microstructure_figures
+    from napari_battery.plots.microstructure_expansion import expansion_plot
     from napari_battery.plots.saving import save_plot
     from napari_battery.provenance import provenance
     from napari_battery.tables import write_table
@@ -297,9 +298,11 @@ def _write(
     }
     if greys is not None:
         tables["grey_shifts.csv"] = greys[1]
-    if expansions:
-        particles = pd.concat([one for _, one in expansions], ignore_index=True)
+    particles = pd.concat([one for _, one in expansions] or [pd.DataFrame()], ignore_index=True)
+    if len(particles):
         tables["expanded_particles.csv"] = particles
+        if not particles["touches_border"].all():
+            figures["expansion"] = expansion_plot(particles, note=_mark(volumes))
     with atomic_path(folder) as temporary:
         temporary.mkdir()
         for name, plot in figures.items():
