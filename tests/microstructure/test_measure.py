@@ -134,6 +134,10 @@ def test_a_power_law_is_found_again(exponent: float, factor: float) -> None:
     assert found is not None
     assert found.exponent == pytest.approx(exponent, rel=1e-6)
     assert found.at(found.volume_for(0.05)) == pytest.approx(0.05, rel=1e-6)
+    one = trend(volumes[:1], factor * volumes[:1] ** -exponent)
+    assert one is not None
+    assert one.at(4.0) == pytest.approx(one.at(1.0) / 2)  # parts taken to be independent
+    assert trend(volumes, np.full(4, np.nan)) is None
 
 
 @given(

@@ -42,7 +42,7 @@ class Microstructure:
         One row per sub-region and number: ``volume, splits, region, metric, axis, phase,
         value, unit, region_volume_um3``, and the sub-region's box in voxels.
     representative : DataFrame
-        ``representative.COLUMNS``; empty without at least two sizes of sub-region.
+        ``representative.COLUMNS``; empty without sub-regions.
     thresholds : DataFrame
         ``volume, shift_grey, thresholds, metric, axis, phase, value, unit``; of grey images.
     curves : dict of str to DataFrame
@@ -316,7 +316,6 @@ def _finished(run: _Run, samples: Sequence[Sample], chosen: Sequence[Metric]) ->
     regions = pd.DataFrame(run.regions)
     wholes = {sample.name: _volume_um3(sample) for sample in samples}
     wanted = run.settings.wanted_relative_sd
-    sizes = regions["splits"].nunique() if len(regions) else 0
     titles = {
         name: f"{quantity.title} ({quantity.unit})" if quantity.unit else quantity.title
         for metric in chosen
@@ -325,7 +324,7 @@ def _finished(run: _Run, samples: Sequence[Sample], chosen: Sequence[Metric]) ->
     return Microstructure(
         table=table,
         regions=regions,
-        representative=representative_table(regions if sizes > 1 else _NONE, wholes, wanted),
+        representative=representative_table(regions if len(regions) else _NONE, wholes, wanted),
         thresholds=pd.DataFrame(run.thresholds),
         curves={name: pd.concat(c, ignore_index=True) for name, c in run.curves.items()},
         notes=list(run.notes),

@@ -11,7 +11,7 @@ __all__ = ["COLUMNS", "Trend", "representative_table", "trend"]
 
 COLUMNS = (
     "volume", "metric", "phase", "axis", "unit", "splits", "n_regions", "region_volume_um3",
-    "mean", "sd", "relative_sd", "trend_relative_sd", "exponent", "relative_sd_of_whole",
+    "mean", "sd", "relative_sd", "trend_relative_sd", "n_sizes", "exponent", "relative_sd_of_whole",
     "representative_volume_um3", "is_representative",
 )  # fmt: skip
 _KEYS = ["volume", "metric", "phase", "axis"]
@@ -37,10 +37,10 @@ class Trend(NamedTuple):
 
 
 def trend(volumes: np.ndarray, relative_sd: np.ndarray) -> Trend | None:
-    """Fit the power law to spreads over at least two sizes of sub-region.
+    """Fit the power law to spreads by size of sub-region.
 
-    From three sizes on the exponent is fitted, by least squares of the logarithms; of two it
-    is taken to be ½, that of independent parts.
+    From three sizes on the exponent is fitted, by least squares of the logarithms; of fewer it
+    is taken to be ½, that of independent parts. None where no spread is known.
 
     References
     ----------
@@ -51,9 +51,7 @@ def trend(volumes: np.ndarray, relative_sd: np.ndarray) -> Trend | None:
     if not good.any():
         return Trend(0.5, 0.0) if np.any(relative_sd == 0) else None
     x, y = np.log(volumes[good]), np.log(relative_sd[good])
-    if good.sum() < 2:
-        return None
-    if good.sum() == 2:
+    if good.sum() < 3:
         return Trend(0.5, float(np.exp(np.mean(y + 0.5 * x))))
     slope, at_one = np.polyfit(x, y, 1)
     return Trend(float(-slope), float(np.exp(at_one)))
@@ -78,7 +76,8 @@ def representative_table(
     Returns
     -------
     DataFrame
-        `COLUMNS`. ``is_representative`` is missing where there is no trend.
+        `COLUMNS`. ``n_sizes`` counts the sizes that the trend rests on (below three its exponent
+        is taken, not fitted); ``is_representative`` is missing where there is no trend.
     """
     rows = []
     for key, one in regions.groupby(_KEYS, sort=False):
@@ -88,7 +87,9 @@ def representative_table(
             np.array([size["relative_sd"] for size in sizes]),
         )
         of_whole = np.nan if fit is None else fit.at(wholes[str(key[0])])
+        known = sum(bool(np.isfinite(size["relative_sd"])) for size in sizes)
         said = {
+            "n_sizes": known,
             "exponent": np.nan if fit is None else fit.exponent,
             "relative_sd_of_whole": of_whole,
             "representative_volume_um3": np.nan if fit is None else fit.volume_for(wanted),

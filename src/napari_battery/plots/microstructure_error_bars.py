@@ -51,12 +51,12 @@ def representative_plot(
     Raises
     ------
     InputError
-        If nothing was measured in sub-regions of two sizes.
+        If no spread between sub-regions is known.
     """
     drawn = (representative["relative_sd"] > 0) & representative["trend_relative_sd"].notna()
     data = representative[drawn]
     if data.empty:
-        raise InputError("No spread over two sizes of sub-region was measured: nothing to draw.")
+        raise InputError("No spread between sub-regions was measured: nothing to draw.")
     from matplotlib.ticker import FuncFormatter, LogLocator, NullFormatter
 
     figure, panels = _panels(figure, data, titles or {}, style, note)
