@@ -54,8 +54,8 @@ def test_groups_of_layers_are_compared(
 ) -> None:
     table_dock = TableDock(viewer)
     qtbot.addWidget(table_dock)
-    dock.metrics.tick("volume_fractions")
-    assert dock.metrics.names == ["volume_fractions"]
+    dock.metrics.tick(["volume_fractions"])
+    assert dock.metrics.ticked == ["volume_fractions"]
     for name in ("two", "three"):
         dock.layers.choose(viewer.layers[name], group="cycled")
     assert dock.layers.groups == ["one", "cycled"]
@@ -88,16 +88,16 @@ def test_groups_of_layers_are_compared(
 
 
 def test_heavy_metrics_are_off_at_first(dock: CompareDock) -> None:
-    assert dock.metrics.names == [m.name for m in METRICS.values() if not m.heavy]
+    assert dock.metrics.ticked == [m.name for m in METRICS.values() if not m.heavy]
 
 
 def test_what_cannot_be_compared_is_said(
     dock: CompareDock, viewer: ViewerModel, qtbot: QtBot
 ) -> None:
-    dock.metrics.tick()
+    dock.metrics.tick([])
     dock.run()
     assert "No metric is ticked" in dock.runner.message.text()
-    dock.metrics.tick("volume_fractions")
+    dock.metrics.tick(["volume_fractions"])
     dock.phases.rename(1, "pore")
     dock.run()
     assert "Two codes are called “pore”" in dock.runner.message.text()
@@ -150,7 +150,7 @@ def test_names_are_proposed_only_where_none_is_known() -> None:
 def test_a_volume_becomes_an_electrode_of_a_bpx_file(
     dock: CompareDock, qtbot: QtBot, tmp_path: Path
 ) -> None:
-    dock.metrics.tick("volume_fractions")
+    dock.metrics.tick(["volume_fractions"])
     dock.form.rows["splits"].set_value(1)
     run(dock, qtbot)
     found = dock.result._shown

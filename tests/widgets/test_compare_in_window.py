@@ -23,7 +23,7 @@ def test_two_segmentations_are_compared(make_napari_viewer: Any, qtbot: QtBot) -
         add_volume(viewer, Volume(data, (0.5,) * 3, name=name), labels=True)
     dock = open_dock(viewer, "Compare microstructures")
     qtbot.waitUntil(lambda: dock.phases.codes == {"pore": 0, "active": 1})
-    dock.metrics.tick("volume_fractions")
+    dock.metrics.tick(["volume_fractions"])
     dock.runner.run_button.click()
     qtbot.waitUntil(lambda: not dock.runner.busy, timeout=60_000)
     figure = dock.result.figures.canvas.figure

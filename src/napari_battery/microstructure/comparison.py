@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
@@ -18,6 +19,8 @@ from napari_battery.progress import SILENT, Progress
 from napari_battery.provenance import provenance
 
 __all__ = ["Comparison", "compare_groups"]
+
+_LACKS = re.compile(r"(?P<metric>.+) needs (?P<what>.+), which “(?P<volume>.+)” lacks\.")
 
 
 @dataclass(frozen=True, eq=False)
@@ -90,7 +93,7 @@ def compare_groups(
     pair = None if expanded is None else _pair(samples, groups, expanded)
     measured = measure_microstructure(samples, settings, progress)
     table = group_table(measured.table, groups)
-    notes, particles = list(measured.notes), pd.DataFrame()
+    notes, particles = _gathered(measured.notes), pd.DataFrame()
     if pair is not None:
         grown = expansion(*pair)
         table = pd.concat([table, grown.table], ignore_index=True)
@@ -102,6 +105,24 @@ def compare_groups(
     made["thresholds_grey"] = {s.name: list(s.thresholds) for s in samples if s.thresholds}
     greys = _greys(samples, progress)
     return Comparison(measured, dict(groups), table, greys, particles, notes, made)
+
+
+def _gathered(notes: Sequence[str]) -> list[str]:
+    """One note in place of one per metric and volume on what volumes lack."""
+    lacking: dict[str, tuple[dict[str, None], dict[str, None]]] = {}
+    others = []
+    for note in notes:
+        told = _LACKS.fullmatch(note)
+        if told is None:
+            others.append(note)
+            continue
+        metrics, volumes = lacking.setdefault(told["what"], ({}, {}))
+        metrics[told["metric"]] = volumes[told["volume"]] = None
+    gathered = [
+        f"No {what} in {', '.join(volumes)}, which is needed for: {'; '.join(metrics)}."
+        for what, (metrics, volumes) in lacking.items()
+    ]
+    return [*others, *gathered]
 
 
 def _pair(

@@ -160,10 +160,10 @@ class CompareDock(QWidget):
                 for one in self.layers.compared
             ]
             codes, cuts, names = self.phases.codes, self._cuts(), _split(self.names.text())
-            if not self.metrics.names:
+            if not self.metrics.ticked:
                 raise InputError("No metric is ticked: tick what is to be measured.")
             settings = self.form.value().model_copy(
-                update={"metrics": ",".join(self.metrics.names)}
+                update={"metrics": ",".join(self.metrics.ticked)}
             )
         except ValueError as problem:  # InputError, or settings that do not go together
             self.runner.say(str(problem), error=True)

@@ -7,14 +7,12 @@ from typing import Any
 
 import pandas as pd
 from napari.viewer import ViewerModel
-from qtpy.QtCore import Qt, Signal
+from qtpy.QtCore import Signal
 from qtpy.QtWidgets import (
     QComboBox,
     QFileDialog,
     QFormLayout,
     QHBoxLayout,
-    QListWidget,
-    QListWidgetItem,
     QPushButton,
     QSizePolicy,
     QVBoxLayout,
@@ -26,6 +24,7 @@ from napari_battery.widgets.background import Latest
 from napari_battery.widgets.figure_canvas import FigureCanvas, ask_figure_path
 from napari_battery.widgets.notice import Notice
 from napari_battery.widgets.table_view import TableView
+from napari_battery.widgets.tick_list import Tick, TickList
 
 __all__ = ["RegressionPanel"]
 
@@ -62,13 +61,8 @@ class RegressionPanel(QWidget):
         self.target = QComboBox()
         self.target.setToolTip("The column that is to be explained")
         self.target.setSizePolicy(QSizePolicy.Policy.Ignored, QSizePolicy.Policy.Fixed)
-        self.predictors = QListWidget()
-        self.predictors.setSelectionMode(QListWidget.SelectionMode.NoSelection)
+        self.predictors = TickList(_ROWS_SHOWN)
         self.predictors.setToolTip("Columns that explain it; with two a plane is drawn")
-        self.predictors.setStyleSheet(
-            "QListWidget { background-color: transparent; "
-            "border: 1px solid rgba(128, 128, 128, 90); border-radius: 2px }"
-        )
         self.fit_button = QPushButton("Fit")
         self.fit_button.setToolTip("Ordinary least squares")
         self.problem, self.warning, self.summary = Notice(), Notice(), Notice()
@@ -113,14 +107,7 @@ class RegressionPanel(QWidget):
     @property
     def chosen(self) -> list[str]:
         """The ticked predictors."""
-        items = [self.predictors.item(row) for row in range(self.predictors.count())]
-        return [
-            item.text()
-            for item in items
-            if item is not None
-            and item.checkState() == Qt.CheckState.Checked
-            and item.text() != self.target.currentText()
-        ]
+        return [name for name in self.predictors.ticked if name != self.target.currentText()]
 
     def show_table(self, table: pd.DataFrame, name: str) -> None:
         """Offer the columns of a table that hold numbers."""
@@ -140,26 +127,14 @@ class RegressionPanel(QWidget):
         self.target.blockSignals(False)
         few = [c for c in columns if c != self.target.currentText()][:2]
         ticked = [c for c in ticked if c in columns] or (few if len(columns) <= 4 else [])
-        self.predictors.clear()
-        for column in columns:
-            item = QListWidgetItem(column)
-            item.setFlags(Qt.ItemFlag.ItemIsEnabled | Qt.ItemFlag.ItemIsUserCheckable)
-            is_on = column in ticked
-            item.setCheckState(Qt.CheckState.Checked if is_on else Qt.CheckState.Unchecked)
-            self.predictors.addItem(item)
-        height = self.predictors.sizeHintForRow(0) if columns else 20
-        self.predictors.setFixedHeight(height * min(max(len(columns), 1), _ROWS_SHOWN) + 8)
+        self.predictors.fill(Tick(c, c, ticked=c in ticked) for c in columns)
         self._target_chosen()
         self.fit_button.setEnabled(bool(columns))
 
     def choose(self, target: str, predictors: list[str]) -> None:
         """Choose columns."""
         self.target.setCurrentText(target)
-        for row in range(self.predictors.count()):
-            item = self.predictors.item(row)
-            if item is not None:
-                is_on = item.text() in predictors
-                item.setCheckState(Qt.CheckState.Checked if is_on else Qt.CheckState.Unchecked)
+        self.predictors.tick(predictors)
 
     def fit(self) -> None:
         """Fit in the background: the statistics library takes a second to load."""
@@ -187,10 +162,7 @@ class RegressionPanel(QWidget):
         self.show_table(read_table(path), path.name)
 
     def _target_chosen(self, *_: object) -> None:
-        for row in range(self.predictors.count()):
-            item = self.predictors.item(row)
-            if item is not None:
-                item.setHidden(item.text() == self.target.currentText())
+        self.predictors.hide_one(self.target.currentText())
 
     def _show(self, model: Any) -> None:
         self.model = model
