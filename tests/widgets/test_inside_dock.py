@@ -202,7 +202,13 @@ def test_again_replaces_the_columns(dock: InsideDock, viewer: ViewerModel, qtbot
     for _ in range(2):
         dock.all_particles.run()
         qtbot.waitUntil(lambda: not dock.all_particles.runner.busy, timeout=60_000)
+    assert "Out of date" not in dock.all_particles.summary.text()
     columns = list(session.analyses[0].particles)
+    labels = viewer.layers["particles"]
+    labels.data_setitem((np.array([13]), np.array([13]), np.array([13])), 9)
+    assert "Out of date" in dock.all_particles.summary.text()
+    labels.undo()
+    assert "Out of date" not in dock.all_particles.summary.text()
     assert len(columns) == len(set(columns))
     assert columns[-1] == "note"
 

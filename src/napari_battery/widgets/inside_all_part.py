@@ -15,6 +15,7 @@ from napari_battery.progress import Progress
 from napari_battery.states.inside_settings import InsideSettings
 from napari_battery.volume import Volume
 from napari_battery.widgets.inside_results import LAST, LookedInside, put_beside
+from napari_battery.widgets.listening import listen
 from napari_battery.widgets.notice import Notice
 from napari_battery.widgets.running import StepRunner
 from napari_battery.widgets.session import Session
@@ -53,6 +54,20 @@ class AllParticles(QWidget):
             column.addWidget(widget)
         self.runner.clicked.connect(self.run)
         self.save_button.clicked.connect(self._ask_and_save)
+        looked = LAST.get(session)
+        labels = None if looked is None else looked.layers[0]()
+        self._watched: list[Any] = []
+        if labels is not None:
+            self._watch(session.history(labels))
+        self.show_last()
+
+    def _watch(self, history: Any) -> None:
+        """Say when the labels that were looked into are edited."""
+        if history not in self._watched:
+            self._watched.append(history)
+            listen(self, self._edited, history.changed)
+
+    def _edited(self, *_: Any) -> None:
         self.show_last()
 
     def run(self) -> None:
@@ -62,6 +77,9 @@ class AllParticles(QWidget):
         except ValueError as problem:  # InputError, or settings that do not go together
             self.runner.say(str(problem), error=True)
             return
+
+        history = self._session.history(labels_layer)
+        as_given = history.state
 
         def step(progress: Progress) -> Any:
             from napari_battery.provenance import provenance
@@ -73,10 +91,11 @@ class AllParticles(QWidget):
         def done(result: Any) -> None:
             found, made = result
             layers = tuple(ref(x) for x in (labels_layer, *(image for _, image in states)))
-            looked = LookedInside(found, settings, layers, made, labels.is_assumed)
+            looked = LookedInside(found, settings, layers, made, labels.is_assumed, as_given)
             LAST[self._session] = looked
             later = list(zip(found.noise, [image for _, image in states[1:]], strict=True))
             names = put_beside(self._session, labels_layer, later, found.table)
+            self._watch(history)
             self.show_last(names)
             self.finished.emit()
 
@@ -107,7 +126,9 @@ class AllParticles(QWidget):
                 "Run a radial analysis of these labels, then this again, to see the columns in "
                 "the results table and on maps."
             )
-        self.summary.say("\n".join(lines))
+        if looked.stale(self._session):
+            lines.insert(0, "Out of date: the labels were edited since.")
+        self.summary.say("\n".join(lines), "warning" if looked.stale(self._session) else "plain")
 
     def _ask_and_save(self) -> None:
         path, _ = QFileDialog.getSaveFileName(

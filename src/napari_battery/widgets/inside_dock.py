@@ -256,7 +256,7 @@ class InsideDock(QWidget):
     def _noise(self, layer: Any, states: list[tuple[str, Any]], settings: InsideSettings) -> Any:
         """That of many particles, where all were looked into in the same way."""
         looked = LAST.get(self._session)
-        if looked is None or looked.settings != settings:
+        if looked is None or looked.settings != settings or looked.stale(self._session):
             return None
         chosen = (layer, *(image for _, image in states))
         same = [weak() for weak in looked.layers] == list(chosen)

@@ -33,6 +33,13 @@ class LookedInside:
     """Weak references to the labels and the states' images, the pristine one first."""
     made: dict[str, Any]
     assumed: bool
+    labels_state: object
+    """`EditHistory.state` of the labels that were looked into."""
+
+    def stale(self, session: Session) -> bool:
+        """Whether the labels were edited since, or are gone."""
+        labels = self.layers[0]()
+        return labels is None or session.history(labels).state is not self.labels_state
 
     def save(self, path: Path) -> None:
         """Write the table, and what made it beside it."""
