@@ -46,6 +46,8 @@ def expansion_plot(
     InputError
         If there is no whole particle in two states.
     """
+    from matplotlib.ticker import FuncFormatter, LogLocator, NullFormatter
+
     whole = particles[~particles["touches_border"].astype(bool)].reset_index(drop=True)
     if whole.empty:
         raise InputError("No whole particle is in both states: there is no expansion to draw.")
@@ -64,6 +66,9 @@ def expansion_plot(
         axes.axhspan(low, high, color=colour, alpha=0.1, linewidth=0)
     axes.axhline(0, color=style.muted, linewidth=0.6, linestyle=":")
     axes.set_xscale("log")
+    axes.xaxis.set_major_locator(LogLocator(subs=(1, 2, 5)))
+    axes.xaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g}"))
+    axes.xaxis.set_minor_formatter(NullFormatter())
     axes.set_xlabel("Volume in the first state (µm³)")
     axes.set_ylabel("Relative change of volume")
     legend_below(figure, axes, style, grow=is_new)
