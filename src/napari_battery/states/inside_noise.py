@@ -23,6 +23,7 @@ _FEWEST = 200
 _FEW_CORES = 8
 """Below this many cores the correlation is no less than what smoothing makes of white noise."""
 _LEAST_INDEPENDENT = 3.0
+_LEAST_SPREAD = 1.5
 _MOST_PARTNERS = 400
 
 
@@ -78,8 +79,8 @@ def estimate_noise(
     what is left, cracks, is rare, and the median absolute deviation does not see it. At shorter
     distances l they have σ² (6 − 8 ρ(l) + 2 ρ(2 l)), which gives the correlation ρ. Where cores
     are too small for three voxels in a line, first differences (2 σ²) serve, and where even two
-    do not fit, the spread about each core's own mean: less than the noise's by what is joined in a
-    core, more by what a change varies within it.
+    do not fit, the spread about each core's own mean, of variance σ² (1 − 1/n) for n voxels that
+    are as good as independent; what a change varies within a core adds to it.
     """
     held = list(cores)
     lags = _lags(smoothing)
@@ -95,11 +96,12 @@ def estimate_noise(
             n = len(held)
             of = "this particle alone" if n == 1 else f"{n} particles"
             return Noise(sigma, correlation, f"{what} differences in the core of {of}")
-    values = [d[(c > 0) & np.isfinite(d)] for d, c in held]
-    left = np.concatenate([v - v.mean() for v in values if len(v) > 1] or [np.zeros(0)])
-    sigma = float(left.std()) if len(left) >= _FEWEST else math.nan
+    smoothed = Noise(1.0, _of_white_noise(smoothing, lags), "")
+    sigma = _spread_about_means(held, smoothed)
+    if not np.isfinite(sigma):
+        return replace(smoothed, sigma=sigma, source="unknown")
     source = "spread about the means of cores, which are too small for differences"
-    return Noise(sigma, _of_white_noise(smoothing, lags), source if sigma == sigma else "unknown")
+    return replace(smoothed, sigma=sigma, source=source)
 
 
 def expected_share(k_sigma: float) -> float:
@@ -128,6 +130,24 @@ def independent_voxels(
         n: NDArray[np.float64] = counts**2 / np.maximum(pairs, counts)
     n[counts == 0] = 0
     return n
+
+
+def _spread_about_means(
+    held: list[tuple[NDArray[np.float32], NDArray[np.uint8]]], white: Noise
+) -> float:
+    """Standard deviation of the noise from cores of any size; NaN where there is too little."""
+    squares, freedom, n_values = 0.0, 0.0, 0
+    for values, core in held:
+        inside = (core > 0) & np.isfinite(values)
+        n = int(inside.sum())
+        counts = np.array([0, n], np.int64)
+        independent = float(independent_voxels(inside.astype(np.uint16), counts, white)[1])
+        if independent < _LEAST_SPREAD:
+            continue
+        squares += n * float(values[inside].var(dtype=np.float64))
+        freedom += n * (1 - 1 / independent)
+        n_values += n
+    return math.sqrt(squares / freedom) if n_values >= _FEWEST else math.nan
 
 
 def _lags(smoothing: Smoothing) -> list[int]:
