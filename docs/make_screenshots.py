@@ -26,6 +26,7 @@ from napari_battery.widgets.layers import KEY, add_volume, is_map
 from napari_battery.widgets.opening import open_dock
 from napari_battery.widgets.section import Section
 from napari_battery.widgets.session import Session
+from napari_battery.widgets.study_holder import StudyHolder
 
 IMAGES = Path(__file__).with_name("images")
 
@@ -343,6 +344,17 @@ def operando() -> None:
     dock.results.plots_button.click()
     wait(settle=3)
     shoot(viewer, "operando-plots")
+    particles = StudyHolder.of(viewer).study.particles
+    charged = particles[(particles["state"] == "4.4 V") & particles["kept"]]
+    labels = dock.labels.layer
+    for name in ("State plots", "States of charge"):
+        open_dock(viewer, name).parent().close()
+    inside = open_dock(viewer, "Inside a particle")
+    inside.labels.choose(labels)
+    surest = charged.loc[charged["z"].abs().idxmax(), "label"]
+    Session.of(viewer).select([int(surest)], focus=True)
+    wait(lambda: bool(inside.about.text()), settle=3)
+    shoot(viewer, "operando-inside")
     viewer.close()
 
 
