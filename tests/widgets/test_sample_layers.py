@@ -7,7 +7,12 @@ from napari.layers import Layer
 from napari_battery.synthetic import ElectrodeSettings, synthetic_electrode
 from napari_battery.widgets import sample_layers
 from napari_battery.widgets.layers import battery_metadata, volume_from_layer
-from napari_battery.widgets.sample_layers import open_cycled_electrode, open_nmc_slice, open_sand
+from napari_battery.widgets.sample_layers import (
+    open_cycled_electrode,
+    open_nmc_phases,
+    open_nmc_slice,
+    open_sand,
+)
 
 
 def test_sand_says_that_its_voxel_size_is_assumed():
@@ -16,6 +21,14 @@ def test_sand_says_that_its_voxel_size_is_assumed():
     assert volume_from_layer(layer).is_assumed
     assert tuple(layer.scale) == (1, 1, 1)
     assert [str(u) for u in layer.units] == ["micrometer"] * 3
+
+
+def test_nmc_phases_are_labels_of_an_assumed_size_that_know_their_codes():
+    (layer,) = (Layer.create(*data) for data in open_nmc_phases())
+    assert type(layer).__name__ == "Labels"
+    volume = volume_from_layer(layer)
+    assert volume.is_assumed
+    assert volume.metadata["phases"] == {"pore": 0, "active": 1, "binder": 2}
 
 
 def test_nmc_slice_has_no_length_unit():
