@@ -8,6 +8,7 @@ from __future__ import annotations
 import tempfile
 import time
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +18,8 @@ from qtpy.QtCore import QSettings
 from qtpy.QtWidgets import QApplication, QScrollArea
 
 from napari_battery.demo import electrode_job
+from napari_battery.prepare import crop
+from napari_battery.samples import nmc_phases
 from napari_battery.superres.judge_settings import JudgeSettings
 from napari_battery.superres.train_settings import TrainSettings
 from napari_battery.synthetic import ElectrodeSettings
@@ -385,6 +388,31 @@ def inside() -> None:
     viewer.close()
 
 
+def compared() -> None:
+    """The two halves of the real NMC cathode, beside one another."""
+    from qtpy.QtCore import Qt
+
+    viewer = window()
+    cathode = nmc_phases()
+    middle = cathode.shape[0] // 2
+    for name, ends in (("lower half", (0, middle)), ("upper half", (middle, cathode.shape[0]))):
+        half = crop(cathode, [ends, *((0, n) for n in cathode.shape[1:])])
+        add_volume(viewer, replace(half, name=name), labels=True)
+    dock = open_dock(viewer, "Compare microstructures")
+    viewer.window._qt_window.resizeDocks([dock.parent()], [430], Qt.Orientation.Horizontal)
+    wait(lambda: bool(dock.phases.codes))
+    dock.metrics.tick(["volume_fractions", "porosity", "surfaces", "chords"])
+    dock._colour_layers()
+    dock.runner.run_button.click()
+    wait(lambda: not dock.runner.busy)
+    viewer.reset_view()
+    bar = dock.findChild(QScrollArea).verticalScrollBar()
+    bar.setValue(dock.runner.y() - 10)
+    wait(settle=2)
+    shoot(viewer, "compare")
+    viewer.close()
+
+
 def forget_settings(folder: str) -> None:
     """Show the docks as a person sees them the first time."""
     QSettings.setDefaultFormat(QSettings.Format.IniFormat)
@@ -407,4 +435,5 @@ if __name__ == "__main__":
     tracked()
     operando()
     inside()
+    compared()
     whole_job()
