@@ -132,6 +132,13 @@ def test_a_capacity_that_no_longer_fits_is_said() -> None:
     assert any("is the unit right" in note for note in notes)
 
 
+def test_lengths_on_an_assumed_voxel_size_are_said() -> None:
+    assumed = table()
+    assumed["unit"] = ["", "", "", "", "1/µm, assumed", "µm, assumed"]
+    _, _, notes = merge_electrode(template(), electrode_from_table(assumed))
+    assert any("only assumed" in note for note in notes)
+
+
 @pytest.mark.parametrize(
     ("found", "words"),
     [

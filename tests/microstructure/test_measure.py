@@ -203,6 +203,16 @@ def test_labels_are_particles_and_pores() -> None:
         labels_sample(Volume(labels > 0, (1.0,) * 3))
 
 
+def test_lengths_on_an_assumed_voxel_size_say_so() -> None:
+    volume = noise().with_voxel_size(1.0, "assumed 1 µm")
+    choice = FRACTIONS.model_copy(update={"metrics": "volume_fraction,chords"})
+    found = measure_microstructure(phases_sample(volume, CODES), choice)
+    units = found.table.groupby("metric")["unit"].unique()
+    assert list(units["mean_chord"]) == ["µm, assumed"]
+    assert list(units["volume_fraction"]) == [""]
+    assert found.titles["mean_chord"] == "Mean chord (µm, assumed)"
+
+
 def test_two_dimensions() -> None:
     found = measure_microstructure(phases_sample(noise((64, 64)), CODES), FRACTIONS)
     assert rows(found.table, SUB_REGIONS)["n_regions"] == 4

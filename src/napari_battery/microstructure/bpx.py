@@ -50,6 +50,8 @@ class Electrode:
         Volume fraction of active material.
     surface_area_per_um : float
         Surface of the active material per volume of the electrode, 1/µm.
+    assumed : bool
+        Whether lengths rest on a voxel size that is only assumed.
     """
 
     thickness_um: float
@@ -57,6 +59,7 @@ class Electrode:
     transport_efficiency: float
     active_fraction: float
     surface_area_per_um: float
+    assumed: bool = False
 
     @property
     def particle_radius_um(self) -> float:
@@ -133,6 +136,7 @@ def electrode_from_table(
         transport_efficiency=_number(rows, "relative_diffusivity", "pore", axis),
         active_fraction=_number(rows, "volume_fraction", "active"),
         surface_area_per_um=_number(rows, "surface_area_per_volume", "active"),
+        assumed=bool(_texts(rows, "unit").str.contains("assumed").any()),
     )
     wrong = problems(found)
     if wrong:
@@ -152,7 +156,7 @@ def _thickness(rows: pd.DataFrame, axis: str, given: float | None) -> float:
 
 
 def _number(rows: pd.DataFrame, metric: str, phase: str, axis: str = "") -> float:
-    phases = rows["phase"].fillna("").astype(str)
+    phases = _texts(rows, "phase")
     here = (rows["metric"] == metric) & ((phases == phase) | phases.str.startswith(f"{phase} +"))
     if axis:
         here &= rows["axis"] == axis
@@ -161,6 +165,13 @@ def _number(rows: pd.DataFrame, metric: str, phase: str, axis: str = "") -> floa
         where = " ".join(filter(None, (phase, f"along {axis}" if axis else "")))
         raise InputError(f"The table has no {metric} of {where}: measure it (--metrics all).")
     return float(values[0])
+
+
+def _texts(rows: pd.DataFrame, column: str) -> pd.Series:
+    """A column as texts; an empty cell, or a column that is missing, is empty text."""
+    cells = rows[column] if column in rows else [""] * len(rows)
+    texts = [cell if isinstance(cell, str) else "" for cell in cells]
+    return pd.Series(texts, index=rows.index, dtype=str)
 
 
 def problems(electrode: Electrode) -> list[str]:
@@ -262,6 +273,11 @@ def _disagreements(
 ) -> list[str]:
     """Large jumps, and a capacity that the electrode no longer has."""
     notes = []
+    if electrode.assumed:
+        notes.append(
+            "The voxel size of the volume was only assumed: thickness, particle radius and surface "
+            "area hang on it. Measure again with the true one."
+        )
     before = template["Parameterisation"][name]
     for field, value in electrode.parameters().items():
         old = before.get(field)

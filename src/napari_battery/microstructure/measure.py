@@ -217,7 +217,7 @@ def _keep(sample: Sample, part: Sample, job: _Job, found: Found, run: _Run) -> N
             "axis": value.axis,
             "phase": value.phase,
             "value": float(value.value),
-            "unit": job.metric.gives[value.metric].unit,
+            "unit": _unit(job.metric.gives[value.metric].unit, sample.is_assumed),
         }
         if job.box is not None:
             where = {
@@ -237,6 +237,10 @@ def _keep(sample: Sample, part: Sample, job: _Job, found: Found, run: _Run) -> N
         run.notes.update({f"“{sample.name}”: {note}": None for note in found.notes})
         for curve in found.curves:
             run.curves.setdefault(curve.name, []).append(_marked(sample.name, curve))
+
+
+def _unit(unit: str, assumed: bool) -> str:
+    return f"{unit}, assumed" if assumed and "µm" in unit else unit
 
 
 def _volume_um3(part: Sample) -> float:
@@ -316,8 +320,9 @@ def _finished(run: _Run, samples: Sequence[Sample], chosen: Sequence[Metric]) ->
     regions = pd.DataFrame(run.regions)
     wholes = {sample.name: _volume_um3(sample) for sample in samples}
     wanted = run.settings.wanted_relative_sd
+    assumed = any(sample.is_assumed for sample in samples)
     titles = {
-        name: f"{quantity.title} ({quantity.unit})" if quantity.unit else quantity.title
+        name: quantity.title + (f" ({_unit(quantity.unit, assumed)})" if quantity.unit else "")
         for metric in chosen
         for name, quantity in metric.gives.items()
     }

@@ -69,6 +69,11 @@ class Sample:
         """Axis names, ("z", "y", "x") or ("y", "x")."""
         return ("z", "y", "x")[-len(self.shape) :]
 
+    @property
+    def is_assumed(self) -> bool:
+        """Whether the voxel size is only assumed; every length then says so."""
+        return self.origin is not None and self.origin.is_assumed
+
     def part(self, box: tuple[slice, ...]) -> Sample:
         """The same sample within a box of voxels."""
         return replace(
