@@ -79,6 +79,11 @@ def test_groups_of_layers_are_compared(
     names = {path.name for path in (tmp_path / "all").iterdir()}
     assert {"microstructure.csv", "volumes.csv", "provenance.json"} <= names
     assert "bars_volume_fraction.png" in names
+    # edited labels are no longer what was measured
+    assert dock.result.stale.text() == ""
+    viewer.layers["two"].data = stripes(5)
+    assert "labels were edited" in dock.result.stale.text()
+    assert "labels were edited" in table_dock.about.text()
     # and its numbers can be regressed
     dock.regression.choose("volume_fraction_active", ["volume_fraction_pore"])
     with qtbot.waitSignal(dock.regression.fitted, timeout=60_000):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from napari.layers import Labels
 from qtpy.QtWidgets import (
     QCheckBox,
     QComboBox,
@@ -31,11 +32,12 @@ from napari_battery.widgets.compare_result import CompareResult
 from napari_battery.widgets.compare_run import Given, compare_layers
 from napari_battery.widgets.forms import SettingsForm, remembered
 from napari_battery.widgets.layers import volume_from_layer
+from napari_battery.widgets.listening import listen
 from napari_battery.widgets.microstructure_holder import MicrostructureHolder
 from napari_battery.widgets.running import StepRunner
 from napari_battery.widgets.scrolling import fill_scrolling
 from napari_battery.widgets.section import Section
-from napari_battery.widgets.session import Session
+from napari_battery.widgets.session import EDITED, Session
 
 if TYPE_CHECKING:
     import napari.viewer
@@ -80,6 +82,9 @@ class CompareDock(QWidget):
         self.regression = RegressionPanel(viewer)
         self._latest = Latest(self, self._no_codes)
         self._asked: list[Any] = []
+        self._followed: list[Any] = []
+        self._measured: list[tuple[Any, int]] = []
+        """Histories of the labels layers that were compared, and their versions then."""
         self._lay_out()
         self.result.hide()
         self.layers.changed.connect(self._layers_changed)
@@ -89,6 +94,7 @@ class CompareDock(QWidget):
         self.thresholds.editingFinished.connect(self._remember)
         self.names.editingFinished.connect(self._remember)
         self._layers_changed()
+        listen(self, self._say_stale, self._holder.changed)
         if self._holder.comparison is not None:
             self._show(self._holder.comparison)
 
@@ -172,10 +178,26 @@ class CompareDock(QWidget):
         if self.expanded.isChecked():
             expanded = (self.earlier.currentText(), self.later.currentText())
 
+        versions = self._versions()
+
         def step(progress: Progress) -> Comparison:
             return compare_layers(given, codes, cuts, names, settings, progress, expanded=expanded)
 
-        self.runner.start(step, self._done, "Comparing")
+        self.runner.start(step, lambda found: self._done(found, versions), "Comparing")
+
+    def _versions(self) -> list[tuple[Any, int]]:
+        """Follow the labels that are compared: their edits make the result stale."""
+        layers = [one.layer for one in self.layers.compared if isinstance(one.layer, Labels)]
+        histories = [self._session.history(layer) for layer in layers]
+        for history in histories:
+            if history not in self._followed:
+                self._followed.append(history)
+                listen(self, self._edited, history.changed)
+        return [(history, history.version) for history in histories]
+
+    def _edited(self, *_: object) -> None:
+        if any(history.version != version for history, version in self._measured):
+            self._holder.mark_stale(EDITED)
 
     def _cuts(self) -> list[float]:
         try:
@@ -186,16 +208,23 @@ class CompareDock(QWidget):
                 "between, as 90,150."
             ) from None
 
-    def _done(self, found: Comparison) -> None:
+    def _done(self, found: Comparison, versions: list[tuple[Any, int]]) -> None:
+        self._measured = versions
         self._holder.comparison = found
         self._show(found)
+        self._edited()  # they may have been edited meanwhile
 
     def _show(self, found: Comparison) -> None:
         self.result.show_comparison(found)
         self.result.show()
+        self._say_stale()
         if len(found.groups) > 1:
             table = sample_table(found.measured.table, found.groups)
             self.regression.show_table(table, "This comparison")
+
+    def _say_stale(self) -> None:
+        stale = self._holder.stale
+        self.result.stale.say(f"Out of date: {stale}." if stale else "", "warning")
 
     # --- what is ticked
 
@@ -233,7 +262,6 @@ class CompareDock(QWidget):
 
     def _colour_layers(self) -> None:
         """Give the layers of phases the colours chosen."""
-        from napari.layers import Labels
         from napari.utils.colormaps import DirectLabelColormap
 
         colours: dict[int | None, Any] = {None: "transparent"}

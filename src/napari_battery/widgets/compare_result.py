@@ -37,7 +37,7 @@ class CompareResult(QWidget):
         super().__init__()
         self._viewer = viewer
         self._shown: Comparison | None = None
-        self.about = Notice()
+        self.about, self.stale = Notice(), Notice()
         self.table = TablePage("microstructure", "metric == 'volume_fraction'", _FIRST, _HIDDEN)
         self.table.view.setMinimumHeight(220)
         self.figures = CompareFigures(viewer)
@@ -54,7 +54,7 @@ class CompareResult(QWidget):
             self.buttons[name] = button
         column = QVBoxLayout(self)
         column.setContentsMargins(0, 0, 0, 0)
-        for part in (self.about, self.table, self.figures):
+        for part in (self.stale, self.about, self.table, self.figures):
             column.addWidget(part)
         column.addLayout(grid)
         column.addWidget(self.said)

@@ -18,12 +18,14 @@ class MicrostructureHolder:
     """Holds the last comparison of one window; get it with `MicrostructureHolder.of`."""
 
     changed = Signal()
-    """Another comparison is there."""
+    """Another comparison is there, or it no longer fits its layers."""
 
     _of_session: ClassVar[WeakKeyDictionary[Session, MicrostructureHolder]] = WeakKeyDictionary()
 
     def __init__(self) -> None:
         self._comparison: Comparison | None = None
+        self.stale = ""
+        """Why it no longer fits its layers; empty while it does."""
 
     @classmethod
     def of(cls, viewer: ViewerModel) -> MicrostructureHolder:
@@ -41,5 +43,11 @@ class MicrostructureHolder:
     @comparison.setter
     def comparison(self, comparison: Comparison | None) -> None:
         if comparison is not self._comparison:
-            self._comparison = comparison
+            self._comparison, self.stale = comparison, ""
+            self.changed.emit()
+
+    def mark_stale(self, why: str) -> None:
+        """Say that the layers are no longer what was compared; its provenance says so, too."""
+        if self._comparison is not None and why != self.stale:
+            self.stale = self._comparison.made["stale"] = why
             self.changed.emit()

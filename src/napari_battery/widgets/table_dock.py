@@ -104,7 +104,6 @@ class TableDock(QWidget):
         self.tabs.addTab(self.microstructure, "Microstructure")
         self.tabs.setTabToolTip(1, "Radial layers of the picked particles; of all if none is")
         self.tabs.setTabToolTip(2, "Shells from the centroid of the picked particles")
-        self.tabs.setTabToolTip(3, "What the dock “Compare microstructures” measured last")
         self.tabs.currentChanged.connect(self._refresh)
 
         self.count = Notice()
@@ -238,6 +237,8 @@ class TableDock(QWidget):
 
     def _show_page(self) -> None:
         """Bring the page in front up to date."""
+        if self.page is self.microstructure and self._compared.stale:
+            self.about.say(f"Out of date: {self._compared.stale}.", "warning")
         table = self._table()
         by_label = self.page in (self.layers, self.shells)
         picked = self._session.selection if by_label else ()
@@ -286,9 +287,9 @@ class TableDock(QWidget):
         if self.analysis is None and self.page is not self.microstructure:
             return
         model, n_picked = self.page.view.table, len(self._session.selection)
+        what = self.page.name
         if self.page is self.microstructure:
-            n_picked = 0
-        what = "rows" if self.page is self.microstructure else self.page.name
+            what, n_picked = "rows", 0
         shown, total = model.rowCount(), model.n_all
         text = f"{total} {what}" if shown == total else f"Shown {shown} of {total}"
         if self.page is not self.particles and n_picked:
@@ -332,8 +333,7 @@ class TableDock(QWidget):
         from napari_battery.io.write import provenance_path
 
         analysis, model = self.analysis, self.page.view.table
-        compared = self._compared.comparison
-        whole = self._table()
+        compared, whole = self._compared.comparison, self._table()
         table = model.shown()[list(whole.columns)] if only_shown else whole
         about = {
             "table": self.page.name,
