@@ -98,8 +98,9 @@ def warnings_of(
         found += _registration(matched, k)
     if layers is not None and matched.core.shape[1] >= _LEAST:
         found += _surfaces(layers, matched)
+    if not found:  # particles taken for others seem to wander
+        found += _order(matched)
     found += gain
-    found += _order(matched)
     if matched.core.shape[1] >= _LEAST:
         found += _turns(matched, states)
     return found
