@@ -53,7 +53,8 @@ def test_a_study_from_its_manifest(manifest, capsys):
     folder = manifest.parent / "study"
     code, said, err = run(
         capsys, manifest, "-o", folder, "--exclude-layers", 2, "--without", "smallest",
-        "--keep-labels", "--repeat", "pristine", "3.0 V",
+        "--keep-labels", "--repeat", "pristine", "3.0 V", "--compare", "4.4 V", "3.0 V",
+        "--see-change", 0.5,
     )  # fmt: skip
     assert (code, err) == (0, "")
     assert said["n_particles"] == said["n_kept"] == 8
@@ -61,6 +62,10 @@ def test_a_study_from_its_manifest(manifest, capsys):
     assert said["states"][1]["delta"] == pytest.approx(-4, abs=0.2)
     assert said["noise"][0]["sigma"] == pytest.approx(3, rel=0.05)
     assert said["warnings"] == []
+    assert [test["of"] for test in said["tests"]] == ["means", "changes"]
+    assert said["tests"][1]["difference"] == pytest.approx(4, abs=0.2)
+    sd = said["states"][1]["sd_delta"]
+    assert said["particles_needed"]["4.4 V"] == max(2, np.ceil((5 / 0.5 * sd) ** 2))
     assert (folder / "labels" / "4.4-V-labels.tif").exists()
     assert {"figures/means.png", "figures/means.csv"} <= set(said["files"])
     for name in said["files"]:

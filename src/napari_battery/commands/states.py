@@ -76,6 +76,21 @@ def add(steps: Any) -> None:
         help="two states of the manifest that are scans of one and the same state",
     )
     parser.add_argument(
+        "--compare",
+        metavar=("STATE", "STATE"),
+        nargs=2,
+        action="append",
+        default=[],
+        help="also test two states against each other; may be given again",
+    )
+    parser.add_argument(
+        "--see-change",
+        metavar="GREY",
+        type=float,
+        help="also say how many particles would show a mean change of so many grey levels at the "
+        "critical value (--n-sigma)",
+    )
+    parser.add_argument(
         "--figures", choices=_KINDS, default="png", help="format of the figures (default: png)"
     )
     for name, what in (
@@ -147,6 +162,7 @@ def _run(options: argparse.Namespace, progress: Progress) -> dict[str, Any]:
             labels_folder=kept,
             progress=progress,
         )
+        more_said = {**_tests(study, options.compare), **_needed(study, options.see_change)}
         files = fill_folder(folder, study)
         undrawn: list[str] = []
         if options.figures != "none":
@@ -157,6 +173,7 @@ def _run(options: argparse.Namespace, progress: Progress) -> dict[str, Any]:
         "files": files,
         **_numbers(study),
         **(_tables(study) if options.json else _lines(study)),
+        **more_said,
         "notes": [f"something seems off: {text}" for text in study.warnings]
         + list(dict.fromkeys(unused))
         + study.notes
@@ -235,6 +252,36 @@ def _lines(study: Study) -> dict[str, Any]:
         sigma = noise.loc[row["state"], "sigma"]
         lines[str(row["state"])] = f"{text}; noise {sigma:.2f}" if sigma == sigma else text
     return lines
+
+
+def _tests(study: Study, pairs: list[list[str]]) -> dict[str, Any]:
+    """The tests asked for between two states."""
+    from napari_battery.states.study import compare_states
+
+    rows = [
+        {"first": first, "second": second, "of": what, **vars(test)}
+        for first, second in pairs
+        for what, test in compare_states(study, first, second).items()
+    ]
+    return {"tests": rows} if rows else {}
+
+
+def _needed(study: Study, change: float | None) -> dict[str, Any]:
+    """Particles that would show a change, by state: of matched ones their changes' spread."""
+    from napari_battery.states.statistics import particles_needed
+
+    if change is None:
+        return {}
+    rows, n_sigma = study.summary.to_dict("records"), study.settings.n_sigma
+    matched = study.settings.matching == "labels"
+    first = None if matched else float(rows[0]["sd_mean"])
+    spread = "sd_delta" if matched else "sd_mean"
+    return {
+        "particles_needed": {
+            str(row["state"]): particles_needed(change, float(row[spread]), n_sigma, first)
+            for row in rows[1:]
+        }
+    }
 
 
 def _rules(options: argparse.Namespace) -> StudyRules:
