@@ -13,7 +13,9 @@ from napari.components import ViewerModel
 from pytestqt.qtbot import QtBot
 
 from napari_battery.errors import InputError
+from napari_battery.microstructure.measure_settings import MicrostructureSettings
 from napari_battery.microstructure.metrics import METRICS
+from napari_battery.progress import SILENT
 from napari_battery.tables import read_table
 from napari_battery.volume import Volume
 from napari_battery.widgets.compare_bpx import BpxDialog
@@ -21,7 +23,7 @@ from napari_battery.widgets.compare_dock import CompareDock
 from napari_battery.widgets.compare_layers import guess_holds
 from napari_battery.widgets.compare_phases import proposed_names
 from napari_battery.widgets.compare_result import write_comparison
-from napari_battery.widgets.compare_run import Given, samples_of
+from napari_battery.widgets.compare_run import Given, compare_layers, samples_of
 from napari_battery.widgets.layers import add_volume
 from napari_battery.widgets.table_dock import TableDock
 
@@ -146,6 +148,25 @@ def test_particles_go_with_their_volume_and_grey_with_a_threshold() -> None:
     assert samples[0].phases.mask("active").mean() == 0.25
     assert 60 <= samples[0].thresholds[0] < 180
     assert any("Otsu" in note for note in notes)
+
+
+def test_a_scan_beside_its_segmentation_gives_grey_levels_only() -> None:
+    size = (1.0,) * 3
+    rng = np.random.default_rng(0)
+    given = []
+    for group, shift in (("pristine", 0), ("cycled", 12)):
+        grey = np.where(stripes(4) == 1, 180, 60) + rng.normal(0, 5, (16, 16, 16)) + shift
+        scan = Volume(grey.astype(np.float32), size, name=f"{group} scan")
+        phases = Volume(stripes(4), size, name=group)
+        given += [Given(phases, group, "phases"), Given(scan, group, "grey")]
+    settings = MicrostructureSettings(metrics="volume_fractions", splits=1, most_splits=1)
+    codes = {"pore": 0, "active": 1}
+    found = compare_layers(given, codes, [], [], settings, SILENT)
+    assert list(found.groups) == ["pristine", "cycled"]
+    assert set(found.table["n_regions"]) == {1}
+    assert found.greys is not None
+    shifts = found.greys[1].set_index("volume")["shift_mean"]
+    assert shifts["cycled scan"] == pytest.approx(12, abs=0.5)
 
 
 def test_names_are_proposed_only_where_none_is_known() -> None:

@@ -10,7 +10,7 @@ import pytest
 from napari.components import ViewerModel
 from pytestqt.qtbot import QtBot
 
-from napari_battery.superres.card import Card, TrainingData
+from napari_battery.superres.card import Card, TrainingData, Validated, Verdict
 from napari_battery.widgets.session import Session
 from napari_battery.widgets.superres_card import card_html
 from napari_battery.widgets.superres_models import ModelChooser
@@ -135,6 +135,10 @@ def test_broken_files_are_told(
 
 
 def test_the_card_tells_all_that_is_known() -> None:
+    verdict = Verdict(metric="porosity_total", phase="pore", verdict="validated", why="error 0.003")
+    validated = Validated(
+        regions=17, region_size=40, tolerance=0.1, confidence=0.95, verdicts=(verdict,)
+    )
     card = Card(
         name="<b>",
         title="For sandstone",
@@ -152,6 +156,7 @@ def test_the_card_tells_all_that_is_known() -> None:
         metrics={"sandstone": {"psnr": 27.123456}},
         limits="Sandstone only.",
         licence="BSD",
+        validation={"rock": validated},
         settings={"lr": 1e-4, "patience": None},
     )
     text = card_html(card)
@@ -162,6 +167,9 @@ def test_the_card_tells_all_that_is_known() -> None:
         "real; training and validation; voxels 0 to 89, 0 to 134, 0 to 299; CC0",
         "synthetic",
         "27.12",
+        "17 regions; error allowed 10%",
+        "porosity total pore",
+        "validated: error 0.003",
         "620,000 parameters; reads 5 neighbouring slices",
         "automatic",
         "BSD",

@@ -17,6 +17,7 @@ from napari_battery.microstructure.measure_settings import MicrostructureSetting
 from napari_battery.microstructure.sample import Sample
 from napari_battery.progress import SILENT, Progress
 from napari_battery.provenance import provenance
+from napari_battery.volume import Volume
 
 __all__ = ["Comparison", "compare_groups"]
 
@@ -67,6 +68,7 @@ def compare_groups(
     progress: Progress = SILENT,
     *,
     expanded: tuple[str, str] | None = None,
+    images: Sequence[Volume] = (),
 ) -> Comparison:
     """Measure volumes and gather them into groups.
 
@@ -77,6 +79,8 @@ def compare_groups(
         Group of each sample's name.
     settings : MicrostructureSettings, optional
     progress : Progress
+    images : sequence of Volume
+        Grey images whose distributions are compared, beside those of grey samples.
     expanded : (str, str), optional
         Earlier and later group; the first sample of each that has active material is compared.
 
@@ -98,12 +102,12 @@ def compare_groups(
         grown = expansion(*pair)
         table = pd.concat([table, grown.table], ignore_index=True)
         notes, particles = [*notes, *grown.notes], grown.particles
-    volumes = [sample.origin for sample in samples if sample.origin is not None]
+    volumes = [sample.origin for sample in samples if sample.origin is not None] + [*images]
     made = provenance("compare microstructures", settings, volumes, notes)
     made |= {"groups": dict(groups), "expansion": list(expanded) if expanded else None}
     made["phases"] = {sample.name: sample.phases.codes for sample in samples}
     made["thresholds_grey"] = {s.name: list(s.thresholds) for s in samples if s.thresholds}
-    greys = _greys(samples, progress)
+    greys = _greys(samples, images, progress)
     return Comparison(measured, dict(groups), table, greys, particles, notes, made)
 
 
@@ -145,9 +149,10 @@ def _pair(
 
 
 def _greys(
-    samples: Sequence[Sample], progress: Progress
+    samples: Sequence[Sample], more: Sequence[Volume], progress: Progress
 ) -> tuple[pd.DataFrame, pd.DataFrame] | None:
     images = [s.origin for s in samples if s.grey is not None and s.origin is not None]
+    images += more
     if not images:
         return None
     from napari_battery.microstructure.greys import grey_distributions

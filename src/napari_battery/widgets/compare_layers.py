@@ -29,7 +29,8 @@ HOLDS = {
     "phases": "A phase's code in every voxel (pore 0, active 1 …); also a mask",
     "particles": "A particle's label in every voxel, 0 outside. Beside a volume of phases or grey "
     "levels of the same group and shape, they are its particles",
-    "grey": "Grey levels, parted into phases by the thresholds below",
+    "grey": "Grey levels, parted into phases by the thresholds below. Beside a volume of phases of "
+    "the same group and shape, only their distribution is compared",
 }
 _GROUPS = ("pristine", "cycled", "low", "high", "super-resolved")
 _MOST_CODES = 16

@@ -19,7 +19,7 @@ from napari_battery.microstructure.sample import (
 from napari_battery.progress import Progress
 from napari_battery.volume import Volume
 
-__all__ = ["Given", "compare_layers", "samples_of"]
+__all__ = ["Given", "compare_layers", "images_of", "samples_of"]
 
 
 @dataclass(frozen=True, eq=False)
@@ -56,9 +56,26 @@ def compare_layers(
         As there.
     """
     notes: list[str] = []
-    samples, groups = samples_of(given, codes, thresholds, names, notes)
-    found = compare_groups(samples, groups, settings, progress, expanded=expanded)
+    images, measured = images_of(given)
+    samples, groups = samples_of(measured, codes, thresholds, names, notes)
+    found = compare_groups(samples, groups, settings, progress, expanded=expanded, images=images)
     return replace(found, notes=[*notes, *found.notes])
+
+
+def images_of(given: Sequence[Given]) -> tuple[list[Volume], list[Given]]:
+    """Grey volumes beside phases of the same group and shape, and everything else.
+
+    What such a volume holds is measured by its phases already; its grey levels are compared.
+    """
+    segmented = {(one.group, one.volume.shape) for one in given if one.holds == "phases"}
+
+    def is_image(one: Given) -> bool:
+        return one.holds == "grey" and (one.group, one.volume.shape) in segmented
+
+    return (
+        [one.volume for one in given if is_image(one)],
+        [one for one in given if not is_image(one)],
+    )
 
 
 def samples_of(
