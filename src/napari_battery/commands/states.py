@@ -259,7 +259,12 @@ def _tests(study: Study, pairs: list[list[str]]) -> dict[str, Any]:
     from napari_battery.states.study import compare_states
 
     rows = [
-        {"first": first, "second": second, "of": what, **vars(test)}
+        {
+            "first": first,
+            "second": second,
+            "of": what,
+            **{key: None if value != value else value for key, value in vars(test).items()},
+        }
         for first, second in pairs
         for what, test in compare_states(study, first, second).items()
     ]
