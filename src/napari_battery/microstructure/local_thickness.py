@@ -96,6 +96,8 @@ def local_thickness(
         progress.advance()
     diameters = 2 * np.maximum(balls[:n_balls, 4] - _WALL * edge, 0.5 * edge)
     diameters[0] = 0
+    # the result is as large as each of these
+    del order, depth, bare, ball_of, balls
     return np.take(diameters.astype(np.float32), painter).reshape(np.shape(mask))
 
 
