@@ -19,7 +19,7 @@ demo: $(VENV)/installed | system
 
 test: $(VENV)/installed | system
 	$(MAKE) lint
-	$(XVFB) $(BIN)/python -m pytest
+	$(XVFB) $(BIN)/python -m pytest -n 2 --dist loadfile
 
 screenshots: $(VENV)/installed | system
 	$(XVFB) $(BIN)/python docs/make_screenshots.py

@@ -22,7 +22,7 @@ from napari_battery.states.subsets import Plane, Subset, all_particles
 
 __all__ = ["SubsetList"]
 
-_ROWS = 5
+_ROWS = 4
 
 
 @dataclass
@@ -167,8 +167,9 @@ class SubsetList(QWidget):
             item.setToolTip(self._tip(entry))
             self.list.addItem(item)
         self.list.blockSignals(False)
+        # always as high: a list that grows is drawn over the buttons until the dock is laid out
         row = max(self.list.sizeHintForRow(0), 18)
-        self.list.setFixedHeight(max(2, min(len(self._entries), _ROWS)) * row + 6)
+        self.list.setFixedHeight(_ROWS * row + 6)
         self._selection_changed()
 
     def _tip(self, entry: _Entry) -> str:
