@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import pytest
 from hypothesis import given, settings
@@ -32,12 +33,12 @@ def test_only_two_columns_are_needed_and_paths_start_at_the_manifest(tmp_path: P
 
 def test_all_columns_and_what_spreadsheets_add(tmp_path: Path) -> None:
     text = (
-        "\ufeffstate, image,labels,direction,voltage_V,time_h,note\r\n"
-        "pristine, a.tif,l.tif,,,0,x\r\n4.4 V,b.tif,,Charge,4.4,12.5,\r\n,,,,,,\r\n"
+        "\ufeffstate, image,labels,direction,voltage_V,time_h,note,capacity_mAh\r\n"
+        "pristine, a.tif,l.tif,,,0,x,\r\n4.4 V,b.tif,,Charge,4.4,12.5,,5.25\r\n,,,,,,,\r\n"
     )
     first, second = read_manifest(_written(tmp_path, text))
     assert first == State("pristine", tmp_path / "a.tif", tmp_path / "l.tif", "", None, 0.0)
-    assert second == State("4.4 V", tmp_path / "b.tif", None, "charge", 4.4, 12.5)
+    assert second == State("4.4 V", tmp_path / "b.tif", None, "charge", 4.4, 12.5, 5.25)
 
 
 @pytest.mark.parametrize(
@@ -48,6 +49,7 @@ def test_all_columns_and_what_spreadsheets_add(tmp_path: Path) -> None:
         ("state,image\n,a.tif\n", "Line 2 of states.csv names no state"),
         ("state,image,voltage_V\np,a.tif,3\n\nq,b.tif,high\n", "voltage “high”, which is not"),
         ("state,image,time_h\np,a.tif,inf\n", "time “inf”, which is not"),
+        ("state,image,capacity_mAh\np,a.tif,5 Ah\n", "capacity “5 Ah”, which is not"),
         ("", "Cannot read the states"),
     ],
 )
@@ -68,15 +70,18 @@ _NUMBERS = st.none() | st.floats(-1e6, 1e6)
 
 
 @settings(deadline=None, max_examples=50)
-@given(st.lists(st.tuples(_NAMES, st.sampled_from(["", "charge"]), _NUMBERS, _NUMBERS), min_size=1))
-def test_what_is_written_is_read(rows: list[tuple[str, str, float | None, float | None]]) -> None:
+@given(
+    st.lists(
+        st.tuples(_NAMES, st.sampled_from(["", "charge"]), _NUMBERS, _NUMBERS, _NUMBERS), min_size=1
+    )
+)
+def test_what_is_written_is_read(rows: list[tuple[Any, ...]]) -> None:
     import tempfile
 
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name).resolve()
         states = [
-            State(title, folder / f"{i}.tif", None, direction, volt, time)
-            for i, (title, direction, volt, time) in enumerate(rows)
+            State(title, folder / f"{i}.tif", None, *told) for i, (title, *told) in enumerate(rows)
         ]
         write_manifest(folder / "states.csv", states)
         assert read_manifest(folder / "states.csv") == states

@@ -81,11 +81,12 @@ def test_what_is_told_of_a_state_stays_with_its_image(viewer: ViewerModel, qtbot
     assert dock.editor.voltage.placeholderText() == "2.5"  # the name tells it
     dock.editor.voltage.setText("2,6")
     dock.editor.time.setText("40")
+    dock.editor.capacity.setText("-1.5")
     dock.editor.time.editingFinished.emit()
     assert "name says 2.5 V, the voltage is 2.6 V" in dock.editor.said.text()
     again = opened(viewer, qtbot)
     last = again.states.described()[-1]
-    assert (last.voltage_v, last.time_h) == (2.6, 40.0)
+    assert (last.voltage_v, last.time_h, last.capacity_mah) == (2.6, 40.0, -1.5)
 
 
 def test_a_list_that_is_saved_opens_in_another_window(

@@ -43,8 +43,9 @@ def add(steps: Any) -> None:
         "manifest",
         metavar="MANIFEST",
         type=Path,
-        help="CSV of the states in order: state,image,labels,direction,voltage_V,time_h; the first "
-        "is the reference and needs labels, others get its labels where they have none",
+        help="CSV of the states in order: state,image,labels,direction,voltage_V,time_h,"
+        "capacity_mAh; the first is the reference and needs labels, others get its labels where "
+        "they have none",
     )
     parser.add_argument("-o", "--output", metavar="DIR", type=Path, required=True)
     parser.add_argument(

@@ -28,7 +28,8 @@ __all__ = [
 DIRECTIONS = ("", "charge", "discharge")
 """How a state was reached; empty for the pristine one, or where it is not known."""
 
-_COLUMNS = ("state", "image", "labels", "direction", "voltage_V", "time_h")
+_COLUMNS = ("state", "image", "labels", "direction", "voltage_V", "time_h", "capacity_mAh")
+_NUMBERS = _COLUMNS[-3:]
 _REQUIRED = ("state", "image")
 _VOLTAGE = re.compile(r"(?<![\w.])(\d+(?:[.,]\d+)?)\s*V\b")
 _SAME_VOLTAGE = 0.005
@@ -51,6 +52,8 @@ class State:
         Cell voltage in volts.
     time_h : float, optional
         Time since the first state, in hours.
+    capacity_mah : float, optional
+        Charge passed since the first state, in mAh; negative on discharge below it.
     """
 
     name: str
@@ -59,6 +62,7 @@ class State:
     direction: str = ""
     voltage_v: float | None = None
     time_h: float | None = None
+    capacity_mah: float | None = None
 
 
 def read_manifest(path: str | os.PathLike[str]) -> list[State]:
@@ -67,8 +71,8 @@ def read_manifest(path: str | os.PathLike[str]) -> list[State]:
     Parameters
     ----------
     path : path-like
-        With the columns ``state,image,labels,direction,voltage_V,time_h``, of which only the
-        first two are required. Relative paths start at the folder of this file.
+        With the columns ``state,image,labels,direction,voltage_V,time_h,capacity_mAh``, of
+        which only the first two are required. Relative paths start at the folder of this file.
 
     Returns
     -------
@@ -79,7 +83,7 @@ def read_manifest(path: str | os.PathLike[str]) -> list[State]:
     ------
     InputError
         If the file cannot be read, has no rows, or lacks a required column; if a state has no
-        name, or a voltage or time is not a number.
+        name, or a voltage, time or capacity is not a number.
     """
     path = Path(path)
     try:
@@ -127,11 +131,14 @@ def write_manifest(path: str | os.PathLike[str], states: Sequence[State]) -> Non
             state.direction,
             state.voltage_v,
             state.time_h,
+            state.capacity_mah,
         )
         for state in states
     ]
-    table = pd.DataFrame(rows, columns=list(_COLUMNS))
-    write_table(path, table.astype({"voltage_V": float, "time_h": float}))
+    table = pd.DataFrame(rows, columns=list(_COLUMNS)).astype(dict.fromkeys(_NUMBERS, float))
+    if table["capacity_mAh"].isna().all():
+        table = table.drop(columns="capacity_mAh")
+    write_table(path, table)
 
 
 def named_voltage(name: str) -> float | None:
@@ -183,7 +190,7 @@ def row_problems(states: Sequence[State], *, files: bool = True) -> list[list[st
 
 def _state(
     path: Path, line: int, name: str, image: str, labels: str, direction: str, voltage: str,
-    time: str,
+    time: str, capacity: str,
 ) -> State:  # fmt: skip
     where = f"Line {line} of {path.name}"
     if not name:
@@ -195,6 +202,7 @@ def _state(
         direction.lower(),
         _number(voltage, f"{where} gives “{name}” the voltage"),
         _number(time, f"{where} gives “{name}” the time"),
+        _number(capacity, f"{where} gives “{name}” the capacity"),
     )
 
 

@@ -123,6 +123,7 @@ def _as_json(state: State) -> dict[str, Any]:
         "direction": state.direction,
         "voltage_v": state.voltage_v,
         "time_h": state.time_h,
+        "capacity_mah": state.capacity_mah,
     }
 
 

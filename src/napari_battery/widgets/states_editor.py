@@ -1,4 +1,4 @@
-"""What is told of one state of a study: its direction, voltage, time, and labels of its own."""
+"""What is told of one state of a study: direction, voltage, time, capacity, its own labels."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from qtpy.QtWidgets import (
 from napari_battery.states.manifest import DIRECTIONS, named_voltage
 from napari_battery.widgets.choosers import LayerChooser
 from napari_battery.widgets.notice import Notice
-from napari_battery.widgets.states_list import StudyStates, given_of
+from napari_battery.widgets.states_list import GIVEN, StudyStates, given_of
 
 __all__ = ["StateEditor"]
 
@@ -38,9 +38,10 @@ class StateEditor(QWidget):
         for direction in DIRECTIONS:
             self.direction.addItem(_TITLES[direction], direction)
         self.direction.setToolTip("How the state was reached from the one before")
-        self.voltage, self.time = QLineEdit(), QLineEdit()
+        self.voltage, self.time, self.capacity = QLineEdit(), QLineEdit(), QLineEdit()
         self.voltage.setToolTip("Cell voltage in V; may be left empty")
         self.time.setToolTip("Time since the first state in h; may be left empty")
+        self.capacity.setToolTip("Charge passed since the first state in mAh; may be left empty")
         self.labels = LayerChooser(
             viewer,
             Labels,
@@ -59,6 +60,7 @@ class StateEditor(QWidget):
         self.direction.activated.connect(self._told)
         self.voltage.editingFinished.connect(self._told)
         self.time.editingFinished.connect(self._told)
+        self.capacity.editingFinished.connect(self._told)
         self.labels.activated.connect(self._labels_chosen)
         self._show()
 
@@ -75,7 +77,7 @@ class StateEditor(QWidget):
         line = QHBoxLayout()
         line.setSpacing(4)
         line.addWidget(self.direction, 2)
-        for field, unit in ((self.voltage, "V"), (self.time, "h")):
+        for field, unit in ((self.voltage, "V"), (self.time, "h"), (self.capacity, "mAh")):
             field.setMaximumWidth(60)
             line.addWidget(field, 1)
             line.addWidget(QLabel(unit))
@@ -96,12 +98,13 @@ class StateEditor(QWidget):
         self._fields.setVisible(layer is not None)
         if layer is not None:
             self._showing = True
-            direction, voltage, time = given_of(layer)
+            direction, voltage, time, capacity = given_of(layer)
             self.direction.setCurrentIndex(max(self.direction.findData(direction), 0))
             self.voltage.setText("" if voltage is None else f"{voltage:g}")
             named = named_voltage(self.states.currentItem().text(0))
             self.voltage.setPlaceholderText("" if named is None else f"{named:g}")
             self.time.setText("" if time is None else f"{time:g}")
+            self.capacity.setText("" if capacity is None else f"{capacity:g}")
             self.labels.choose(self.states.labels_of(layer))
             self._showing = False
         names = [name for name, _ in self.states.states]
@@ -117,7 +120,8 @@ class StateEditor(QWidget):
         if layer is None or self._showing:
             return
         given: dict[str, Any] = {"direction": self.direction.currentData()}
-        for name, field in (("voltage_V", self.voltage), ("time_h", self.time)):
+        fields = (self.voltage, self.time, self.capacity)
+        for name, field in zip(GIVEN[1:], fields, strict=True):
             try:
                 given[name] = _number(field.text())
             except ValueError:

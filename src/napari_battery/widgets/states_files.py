@@ -56,6 +56,7 @@ def open_states(path: Path, progress: Progress) -> Opened:
                 direction=state.direction,
                 voltage_V=state.voltage_v,
                 time_h=state.time_h,
+                capacity_mAh=state.capacity_mah,
             )
             image = replace(image, name=_title(state, image))
         images.append(image)

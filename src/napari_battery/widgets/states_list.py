@@ -17,7 +17,7 @@ from napari_battery.widgets.series_states import SeriesStates
 
 __all__ = ["GIVEN", "StudyStates", "given_of"]
 
-GIVEN = ("direction", "voltage_V", "time_h")
+GIVEN = ("direction", "voltage_V", "time_h", "capacity_mAh")
 """What is told of a state beside its name, as entries of its image's metadata."""
 
 _STATE, _LAYER, _DIRECTION, _VOLTAGE, _TIME = range(5)
@@ -27,11 +27,12 @@ _ODD = QColor("#d9a441")
 _WIDEST_NAME = 100
 
 
-def given_of(layer: Any) -> tuple[str, float | None, float | None]:
-    """Direction, voltage and time that were told of an image's state."""
+def given_of(layer: Any) -> tuple[str, float | None, float | None, float | None]:
+    """Direction, voltage, time and capacity that were told of an image's state."""
     kept = battery_metadata(layer)
     direction = str(kept.get("direction") or "")
-    return ("" if direction == "empty" else direction), kept.get("voltage_V"), kept.get("time_h")
+    voltage, time, capacity = (kept.get(name) for name in GIVEN[1:])
+    return ("" if direction == "empty" else direction), voltage, time, capacity
 
 
 class StudyStates(SeriesStates):
@@ -91,7 +92,7 @@ class StudyStates(SeriesStates):
         self.changed.emit()
 
     def tell(self, image: Any, **given: Any) -> None:
-        """Write direction, voltage or time of a state."""
+        """Write direction, voltage, time or capacity of a state."""
         kept = battery_metadata(image)
         if any(kept.get(name) != value for name, value in given.items()):
             kept.update(given)
@@ -144,9 +145,8 @@ class StudyStates(SeriesStates):
     # --- showing
 
     def _state(self, name: str, layer: Any) -> State:
-        direction, voltage, time = given_of(layer)
         labels = self.labels_of(layer)
-        return State(name, _file(layer), _file(labels), direction, voltage, time)
+        return State(name, _file(layer), _file(labels), *given_of(layer))
 
     def _described(self) -> None:
         """Write what is known of each state into its row, and colour what is odd."""
@@ -165,13 +165,14 @@ class StudyStates(SeriesStates):
         self.setColumnWidth(_STATE, min(wide, _WIDEST_NAME))
 
     def _write(self, row: QTreeWidgetItem, layer: Any, problems: list[str]) -> None:
-        direction, voltage, time = given_of(layer)
+        direction, voltage, time, capacity = given_of(layer)
         row.setText(_DIRECTION, _ARROWS.get(direction, "?"))
         row.setText(_VOLTAGE, "" if voltage is None else f"{voltage:g}")
         row.setText(_TIME, "" if time is None else f"{time:g}")
         brush = QBrush(_ODD) if problems else QBrush()
         labels = self.labels_of(layer)
         own = "" if labels is None else f"\nOwn labels: {labels.name}"
+        own += "" if capacity is None else f"\nCapacity: {capacity:g} mAh"
         for column in range(len(_TITLES)):
             row.setForeground(column, brush)
             row.setToolTip(column, "\n".join([*problems, f"{layer.name}{own}"]))
