@@ -32,7 +32,8 @@ def test_columns_that_name_a_unit_have_it() -> None:
     for name, column in COLUMNS.items():
         if name.endswith(("_um", "_um2", "_um3")):
             power = {"2": "²", "3": "³"}.get(name[-1], "")
-            assert column.unit == f"µm{power}", name
+            per = "1/" if "_per_um" in name else ""
+            assert column.unit == f"{per}µm{power}", name
 
 
 def test_titles_say_what_is_assumed() -> None:
