@@ -114,6 +114,7 @@ def direct(z: F32, p: F32, beta: float, first: int, last: int) -> float:
 
 @jit_fast
 def smooth_plane(y: F32, r: F32, d: F32) -> None:
+    """First damped Jacobi step of a plane, from zero: y = ω·r/d."""
     for j in range(r.shape[0]):
         to, here, diagonal = y[j], r[j], d[j]
         for i in range(here.size):
@@ -122,6 +123,7 @@ def smooth_plane(y: F32, r: F32, d: F32) -> None:
 
 @jit_fast
 def corrected_plane(y: F32, r: F32, d: F32, e: F32, by_y: int, by_x: int) -> None:
+    """Spread the coarse correction e over a plane, and add a damped step by r."""
     for j in range(r.shape[0]):
         to, here, diagonal, coarse = y[j], r[j], d[j], e[j // by_y]
         for i in range(here.size):
@@ -133,6 +135,7 @@ def corrected_plane(y: F32, r: F32, d: F32, e: F32, by_y: int, by_x: int) -> Non
 
 @jit_fast
 def gather_row(coarse: F32, r: F32, balance: F32, by_x: int) -> None:
+    """Add the residual of a row to the row of the coarse grid; balance becomes it."""
     for i in range(r.size):
         balance[i] = r[i] - balance[i]
     if by_x == 2:
@@ -181,6 +184,7 @@ def restrict_uniform(
 
 @jit_fast
 def finish_row(z: F32, r: F32, d: F32, y: F32, balance: F32) -> float:
+    """Last damped step of a row, from y into z; returns the row's part of z·r."""
     total = 0.0
     for i in range(r.size):
         v = y[i] + _OMEGA * (r[i] - balance[i]) / max(d[i], _TINY)

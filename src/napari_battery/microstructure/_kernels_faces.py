@@ -35,6 +35,7 @@ def balance_faces(
     f_right: F32,
     fx: F32,
 ) -> None:
+    """Balance of a row: its own flux less that from its six neighbours, through their faces."""
     n = row.size
     for i in range(n):
         out[i] = (
