@@ -1,12 +1,15 @@
 """States of charge: speed from finished tables, and truth on the synthetic cycled electrode.
 
     python benchmarks/bench_states.py speed [--particles 10000] [--states 4]
+    python benchmarks/bench_states.py redraw [--dock]
     python benchmarks/bench_states.py truth
     python benchmarks/bench_states.py spoilt
     python benchmarks/bench_states.py seeds [--seeds 50]
 
 `speed`: CPU seconds from radial tables of made-up numbers to the study's tables, and to all
-figures as PNG. `truth`: one electrode of several thousand particles, labels carried from the
+figures as PNG. `redraw`: CPU seconds from other subsets to the figure drawn anew, of every
+figure, for one subset and for four side by side; with `--dock` in the dock of a real window, from
+the click on. `truth`: one electrode of several thousand particles, labels carried from the
 first state; what share keeps its identity, whether means, the trend towards the current
 collector and the share that brightens again are found. `spoilt`: what is warned of once something
 is wrong.
@@ -27,6 +30,7 @@ import pandas as pd
 
 from napari_battery.labelling.quality import match_labels
 from napari_battery.radial import RadialResult, RadialSettings
+from napari_battery.states.frames import Frames
 from napari_battery.states.manifest import State
 from napari_battery.states.run import gather, study_of
 from napari_battery.states.settings import StudyRules, StudySettings
@@ -120,6 +124,15 @@ def speed(n: int, n_states: int) -> None:
     print(f"{n:,} particles × {n_states} states, CPU s: tables {tables:.2f}, a rule switched")
     print(f"{rules:.2f}, {len(figures)} figures drawn {drawn:.2f}, saved as PNG {saved:.2f};")
     print(f"tables and figures together {tables + drawn + saved:.2f}")
+
+
+def redraw(n: int, n_states: int, in_dock: bool) -> None:
+    from states_redraw import redraw_dock, redraw_figures
+
+    states, results, more = made_up(n, n_states)
+    study = tabulate(states, results, **more)
+    print(f"{n:,} particles × {n_states} states; from other subsets to the figure drawn")
+    redraw_dock(study) if in_dock else redraw_figures(Frames.of(study))
 
 
 def states_of(made: SyntheticElectrode) -> list[State]:
@@ -244,13 +257,16 @@ def seeds(n: int) -> None:
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("what", choices=("speed", "truth", "spoilt", "seeds"))
+    parser.add_argument("what", choices=("speed", "redraw", "truth", "spoilt", "seeds"))
+    parser.add_argument("--dock", action="store_true", help="redraw: in the dock of a window")
     parser.add_argument("--particles", type=int, default=10_000)
     parser.add_argument("--states", type=int, default=4)
     parser.add_argument("--seeds", type=int, default=50)
     options = parser.parse_args()
     if options.what == "speed":
         speed(options.particles, options.states)
+    elif options.what == "redraw":
+        redraw(options.particles, options.states, options.dock)
     elif options.what == "truth":
         truth()
     elif options.what == "spoilt":

@@ -10,8 +10,9 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
+from napari_battery.plots.states_panels import grid_of
 from napari_battery.plots.states_settings import StatesFigureSettings
-from napari_battery.plots.style import Style, as_text, dress, start
+from napari_battery.plots.style import Style, as_text
 from napari_battery.states.frames import Frames
 from napari_battery.states.subsets import Subset, all_particles
 
@@ -29,9 +30,6 @@ __all__ = [
     "joined_note",
     "names_of",
     "ordered_colour",
-    "outer_titles",
-    "panel_title",
-    "panels",
     "se_multiple",
     "shared_legend",
     "small_print",
@@ -45,9 +43,6 @@ LINES = ("-", "--", "-.", ":")
 MARKERS = ("o", "s", "^", "D", "v", "P")
 DARKER_BRIGHTER = "RdBu"
 """Colours of changes: red darker, blue brighter, as the maps of particles have it."""
-
-_LEAST_MM = 42.0
-"""Least width of a panel."""
 
 _LETTER_EM = 0.55
 """Width of a letter, about."""
@@ -172,65 +167,6 @@ def state_means(
     )
 
 
-def panels(
-    figure: Figure | None,
-    style: Style,
-    n: int,
-    *,
-    width_mm: float = 62.0,
-    height_mm: float = 58.0,
-    most_across: int = 4,
-    share: bool = True,
-) -> tuple[Figure, list[Axes]]:
-    """Axes side by side for `n` things, in rows; they share both axes' limits."""
-    if figure is not None:  # a narrow dock has room for fewer
-        most_across = max(1, min(most_across, int(figure.get_figwidth() * 25.4 / _LEAST_MM)))
-    across = min(n, most_across)
-    down = -(-n // across)
-    first = 85.0 if n == 1 else width_mm * across + 12
-    figure = start(figure, style, width_mm=first, height_mm=height_mm * down + 7)
-    grid = figure.subplots(down, across, squeeze=False, sharex=share, sharey=share)
-    axes = list(grid.ravel())
-    for spare in axes[n:]:
-        spare.remove()
-    if share:
-        for number in range(max(0, n - across), n):  # where nothing stands below
-            axes[number].xaxis.set_tick_params(labelbottom=True)
-    return figure, axes[:n]
-
-
-def outer_titles(axes: Sequence[Axes], style: Style, x: str = "", y: str = "") -> None:
-    """Axis titles where they are not said by the panel beside or below; dresses all panels."""
-    across = sum(_spec(here).rowspan.start == 0 for here in axes)
-    for number, here in enumerate(axes):
-        if y and _spec(here).is_first_col():
-            here.set_ylabel(y)
-        if x and number >= len(axes) - across:
-            here.set_xlabel(x)
-        dress(here, style)
-        if len(axes) > 1:
-            _fewer_ticks(here)
-
-
-def _fewer_ticks(axes: Axes) -> None:
-    from matplotlib.ticker import AutoLocator, MaxNLocator
-
-    for axis in (axes.xaxis, axes.yaxis):
-        if isinstance(axis.get_major_locator(), AutoLocator):
-            axis.set_major_locator(MaxNLocator(4, steps=[1, 2, 2.5, 5, 10]))
-
-
-def _spec(axes: Axes) -> Any:
-    return axes.get_subplotspec()
-
-
-def panel_title(axes: Axes, style: Style, text: str) -> None:
-    """Name of a panel, at its left."""
-    axes.set_title(
-        as_text(text), loc="left", fontsize=style.font_size, color=style.foreground, pad=4
-    )
-
-
 def small_print(figure: Figure, style: Style, text: str) -> None:
     """A line above all panels: what bars are, what must be known about the numbers."""
     if not text:
@@ -256,12 +192,13 @@ def state_ticks(axes: Axes, frames: Frames, states: Sequence[str] | None = None)
     for state in shown:
         letter = _LETTERS.get(frames.directions.get(state, ""), "")
         names.append(as_text(f"{state} ({letter})" if letter else state))
-    figure, spec = axes.get_figure(), _spec(axes)
+    figure = axes.get_figure()
     assert figure is not None
-    width = 0.8 * figure.get_size_inches()[0] / spec.get_gridspec().ncols  # type: ignore[union-attr]
+    width = 0.8 * figure.get_size_inches()[0] / grid_of(axes).ncols  # type: ignore[union-attr]
     is_long = sum(len(name) + 2 for name in names) * _LETTER_EM * 7 / 72 > width
-    turned: dict[str, Any] = {"rotation": 35, "ha": "right"} if is_long else {}
-    axes.set_xticks(range(len(shown)), names, **turned)
+    axes.set_xticks(
+        range(len(shown)), names, rotation=35 if is_long else 0, ha="right" if is_long else "center"
+    )
     axes.set_xlim(-0.5, len(shown) - 0.5)
 
 

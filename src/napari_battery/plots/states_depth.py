@@ -13,9 +13,6 @@ from napari_battery.plots.states_common import (
     DARKER_BRIGHTER,
     joined_note,
     names_of,
-    outer_titles,
-    panel_title,
-    panels,
     se_multiple,
     small_print,
     state_means,
@@ -23,6 +20,7 @@ from napari_battery.plots.states_common import (
     subsets_or_all,
 )
 from napari_battery.plots.states_means import collector_plane
+from napari_battery.plots.states_panels import outer_titles, panel_title, panels
 from napari_battery.plots.states_settings import StatesFigureSettings
 from napari_battery.plots.style import PAPER, Plot, Style, axis_title
 from napari_battery.states.frames import Frames
@@ -103,7 +101,7 @@ def _draw(
     frames: Frames, pictures: list[dict[str, Any]], names: list[str], edges: Any,
     multiple: float, figure: Figure | None, style: Style,
 ) -> Figure:  # fmt: skip
-    figure, axes = panels(figure, style, len(pictures), width_mm=52, height_mm=62)
+    figure, axes = panels(figure, style, len(pictures), "depth", width_mm=52, height_mm=62)
     means = [np.where(p["n"] >= _LEAST, p["mean"], np.nan) for p in pictures]
     together = np.abs(np.concatenate([m[np.isfinite(m)] for m in means]))
     end = float(together.max(initial=0)) or 1.0

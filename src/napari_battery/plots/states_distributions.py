@@ -13,13 +13,11 @@ from napari_battery.plots.states_common import (
     LINES,
     joined_note,
     names_of,
-    outer_titles,
-    panel_title,
-    panels,
     shared_legend,
     small_print,
     subsets_or_all,
 )
+from napari_battery.plots.states_panels import outer_titles, panel_title, panels
 from napari_battery.plots.states_settings import StatesFigureSettings
 from napari_battery.plots.style import PAPER, Plot, Style, as_text, axis_title
 from napari_battery.states.frames import Frames
@@ -77,7 +75,7 @@ def core_distributions(
         )
     edges = _edges(together)
     is_new = figure is None
-    figure, axes = panels(figure, style, len(shown))
+    figure, axes = panels(figure, style, len(shown), "distributions")
     rows = []
     for here, mask, name in zip(axes, masks, names, strict=True):
         for number, state in enumerate(frames.states):
@@ -120,9 +118,10 @@ def _draw(
     """One state's histogram as an outline and its fit as a line; returns what is drawn."""
     counts, _ = np.histogram(values, edges)
     colour, width = style.colour(number), edges[1] - edges[0]
+    steps, heights = np.repeat(edges, 2), np.concatenate([[0], np.repeat(counts, 2), [0]])
     if number == 0:
-        axes.stairs(counts, edges, color=colour, alpha=0.12, fill=True)
-    axes.stairs(counts, edges, color=colour, alpha=0.35, linewidth=0.6)
+        axes.fill(steps, heights, color=colour, alpha=0.12, linewidth=0)
+    axes.plot(steps, heights, color=colour, alpha=0.35, linewidth=0.6)
     x = np.linspace(edges[0], edges[-1], 200)
     dashes = LINES[number % len(LINES)]
     parts = normal_density(fit, x) * len(values) * width
@@ -146,11 +145,12 @@ def _mark_deviations(axes: Any, values: Any, style: Style) -> None:
     if len(values) < 2:
         return
     mean, sd = float(values.mean()), float(values.std(ddof=1))
-    for k in range(-3, 4):
-        axes.axvline(
-            mean + k * sd, color=style.muted, linewidth=0.9 if k == 0 else 0.6, zorder=0,
-            linestyle="-" if k == 0 else ":",
-        )  # fmt: skip
+    axes.axvline(mean, color=style.muted, linewidth=0.9, zorder=0)
+    places = mean + sd * np.array([-3, -2, -1, 1, 2, 3])
+    axes.vlines(
+        places, 0, 1, transform=axes.get_xaxis_transform(), colors=style.muted, linewidth=0.6,
+        linestyles=":", zorder=0,
+    )  # fmt: skip
 
 
 def _words(fit: NormalFit) -> str:

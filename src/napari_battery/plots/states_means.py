@@ -16,9 +16,6 @@ from napari_battery.plots.states_common import (
     joined_note,
     names_of,
     ordered_colour,
-    outer_titles,
-    panel_title,
-    panels,
     se_multiple,
     shared_legend,
     small_print,
@@ -27,6 +24,7 @@ from napari_battery.plots.states_common import (
     subset_colour,
     subsets_or_all,
 )
+from napari_battery.plots.states_panels import outer_titles, panel_title, panels
 from napari_battery.plots.states_settings import StatesFigureSettings
 from napari_battery.plots.style import PAPER, Plot, Style, axis_title, dress
 from napari_battery.states.frames import Frames
@@ -71,15 +69,16 @@ def means_by_state(
     names, multiple = names_of(shown), se_multiple(settings, _PUBLISHED_MEANS)
     columns = ["core_mean", *(["delta_core_mean"] if frames.is_matched else [])]
     is_new = figure is None
-    figure, axes = panels(figure, style, len(columns), width_mm=80, share=False)
+    figure, axes = panels(figure, style, len(columns), "means", width_mm=80, share=False)
     colours = [subset_colour(k, len(shown), style) for k in range(len(shown))]
     rows = []
     for here, column in zip(axes, columns, strict=True):
         tables = [state_means(frames, s.mask(frames), column, settings) for s in shown]
+        if column == "delta_core_mean":  # before the rest: it would ask for the limits
+            here.axhline(0, color=style.muted, linewidth=0.6, zorder=0)
         draw_means(here, tables, names, colours, style, multiple)
         state_ticks(here, frames)
         if column == "delta_core_mean":
-            here.axhline(0, color=style.muted, linewidth=0.6, zorder=0)
             here.set_ylabel(axis_title(column))
         else:
             here.set_ylabel(r"$\bar{I}$, mean of core means (grey level)")
@@ -141,7 +140,7 @@ def means_by_position(
         lambda f, key: tiles_of(f, plane_distance(f, key[1]), key[2], "distance"),
     )
     is_new = figure is None
-    figure, axes = panels(figure, style, len(shown), height_mm=62)
+    figure, axes = panels(figure, style, len(shown), "positions", height_mm=62)
     group = np.full(len(frames.labels), -1, np.intp)
     spans, labels = [], []
     for k, tile in enumerate(tiles):
@@ -167,8 +166,8 @@ def means_by_position(
             )
         )
         tables = [table[k * n_states : (k + 1) * n_states] for k in range(n_tiles)]
-        draw_means(here, tables, labels, colours, style, multiple, counted=len(shown) == 1)
         here.axhline(0, color=style.muted, linewidth=0.6, zorder=0)
+        draw_means(here, tables, labels, colours, style, multiple, counted=len(shown) == 1)
         state_ticks(here, frames)
         if len(shown) > 1:
             panel_title(here, style, name)

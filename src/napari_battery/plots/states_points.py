@@ -12,7 +12,7 @@ from napari_battery.plots.style import Style, as_text
 
 __all__ = ["dots", "draw_subsets", "key"]
 
-_TURNS = 6
+_TURNS = 4
 _FEW = 3000
 
 Points = tuple[NDArray[Any], NDArray[Any], NDArray[Any]]
@@ -25,8 +25,9 @@ def draw_subsets(axes: Any, points: Sequence[Points], names: Sequence[str], styl
         for number, (x, y, strong) in enumerate(points):
             colour, part = subset_colour(number, len(points), style), slice(turn, None, _TURNS)
             yes = strong[part]
-            dots(axes, x[part][~yes], y[part][~yes], colour, 0.2, len(x))
-            dots(axes, x[part][yes], y[part][yes], colour, 0.7, len(x))
+            for chosen, alpha in ((~yes, 0.2), (yes, 0.7)):
+                if chosen.any():
+                    dots(axes, x[part][chosen], y[part][chosen], colour, alpha, len(x))
     for number, name in enumerate(names):
         key(axes, subset_colour(number, len(points), style), name)
 

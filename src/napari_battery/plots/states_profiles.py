@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pandas as pd
@@ -13,14 +13,12 @@ from napari_battery.plots.states_common import (
     LINES,
     joined_note,
     names_of,
-    outer_titles,
-    panel_title,
-    panels,
     se_multiple,
     shared_legend,
     small_print,
     subsets_or_all,
 )
+from napari_battery.plots.states_panels import outer_titles, panel_title, panels
 from napari_battery.plots.states_settings import StatesFigureSettings
 from napari_battery.plots.style import PAPER, Plot, Style, as_text, axis_title
 from napari_battery.states.frames import Frames, size_column
@@ -97,10 +95,11 @@ def profiles_by_state(
     chosen, x, y = size_class(frames, settings), settings.profile_axis, settings.profile_value
     of_size = chosen.mask(frames)
     is_new = figure is None
-    figure, axes = panels(figure, style, len(shown))
+    figure, axes = panels(figure, style, len(shown), "profiles")
     size = f"{chosen.name} of {settings.size_tiles}" if settings.size_tiles > 1 else "all sizes"
     rows, reach, labelled = [], 0.0, axes[0]
     for here, subset, name in zip(axes, shown, names, strict=True):
+        here.autoscale(False)  # limits are set below; every band would set them anew
         table = state_profiles(frames, of_size & subset.mask(frames), y, x)
         rows.append(table.assign(subset=name, size_class=size, se_multiple=multiple))
         for number, state in enumerate(frames.states):
@@ -146,7 +145,7 @@ def profiles_by_state(
     return Plot(figure, data[[*first, *(c for c in data if c not in first)]])
 
 
-def _fit_height(axes: object, data: pd.DataFrame, x: str, multiple: float) -> None:
+def _fit_height(axes: Any, data: pd.DataFrame, x: str, multiple: float) -> None:
     """The y axis holds every point of many particles with its band."""
     most = data.groupby(["subset", "state"])["n"].transform("max")
     many = data[data["n"] >= np.maximum(2, _SHARE * most)]
@@ -154,4 +153,6 @@ def _fit_height(axes: object, data: pd.DataFrame, x: str, multiple: float) -> No
     low, high = (many["mean"] - se).min(), (many["mean"] + se).max()
     if np.isfinite([low, high]).all() and low < high:
         margin = 0.04 * (high - low)
-        axes.set_ylim(low - margin, high + margin)  # type: ignore[attr-defined]
+        axes.set_ylim(low - margin, high + margin)
+    else:
+        axes.autoscale(axis="y")

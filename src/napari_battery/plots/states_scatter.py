@@ -12,12 +12,11 @@ from napari_battery.errors import InputError
 from napari_battery.plots.states_common import (
     joined_note,
     names_of,
-    outer_titles,
-    panels,
     shared_legend,
     small_print,
     subsets_or_all,
 )
+from napari_battery.plots.states_panels import outer_titles, panels
 from napari_battery.plots.states_points import draw_subsets
 from napari_battery.plots.states_settings import StatesFigureSettings
 from napari_battery.plots.style import PAPER, Plot, Style, axis_title
@@ -74,7 +73,7 @@ def scatter(
     across, up = frames.values(x)[:, place], frames.values(y)[:, place]
     found = np.isfinite(across) & np.isfinite(up)
     is_new = figure is None
-    figure, (axes,) = panels(figure, style, 1)
+    figure, (axes,) = panels(figure, style, 1, "scatter")
     points, rows = [], []
     for subset, name in zip(shown, names, strict=True):
         here = subset.mask(frames)[:, place] & found

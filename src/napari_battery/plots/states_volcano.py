@@ -14,14 +14,12 @@ from napari_battery.plots.states_common import (
     DARKER_BRIGHTER,
     joined_note,
     names_of,
-    outer_titles,
-    panel_title,
-    panels,
     shared_legend,
     small_print,
     subset_colour,
     subsets_or_all,
 )
+from napari_battery.plots.states_panels import outer_titles, panel_title, panels
 from napari_battery.plots.states_points import dots, draw_subsets, key
 from napari_battery.plots.states_settings import StatesFigureSettings
 from napari_battery.plots.style import PAPER, Plot, Style, axis_title
@@ -94,7 +92,7 @@ def volcano(
         raise InputError("No particle of these subsets has a ΔĪ_prist with its significance.")
     right, top = _limits(delta[drawn], height[drawn], settings.significance)
     is_new = figure is None
-    figure, axes = panels(figure, style, len(later))
+    figure, axes = panels(figure, style, len(later), "volcano")
     rows = []
     for here, state in zip(axes, later, strict=True):
         place = frames.place(state)

@@ -108,6 +108,8 @@ def start(figure: Figure | None, style: Style, **size: float) -> Figure:
     """The figure to draw into: a new one, or the given one emptied."""
     if figure is None:
         return new_figure(style, **size)
+    for axes in list(figure.axes):
+        axes.remove()  # else each would be cleared, which costs as much as making it
     figure.clear()
     figure.set_facecolor(style.background)
     return figure

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -46,6 +47,30 @@ def ask_figure_path(parent: QWidget, name: str) -> Path | None:
     return path
 
 
+@cache
+def _canvas_class() -> Any:
+    """Matplotlib's canvas, which is not drawn again later for a size that it was drawn in."""
+    from matplotlib.backends.backend_qtagg import FigureCanvasQTAgg
+
+    base: Any = FigureCanvasQTAgg  # it carries no types
+
+    class Canvas(base):  # type: ignore[misc]
+        def __init__(self, figure: Any) -> None:
+            self._later = QTimer()
+            self._later.setSingleShot(True)
+            super().__init__(figure)
+            self._later.timeout.connect(self.draw)
+
+        def draw_idle(self) -> None:
+            self._later.start(0)
+
+        def draw(self) -> None:
+            self._later.stop()
+            super().draw()
+
+    return Canvas
+
+
 class FigureCanvas(QWidget):
     """An empty figure to draw into; made when it is first asked for.
 
@@ -87,12 +112,9 @@ class FigureCanvas(QWidget):
     def figure(self) -> Any:
         """The figure; matplotlib is loaded here."""
         if self._canvas is None:
-            from matplotlib.backends.backend_qtagg import FigureCanvasQTAgg
-
             from napari_battery.plots.style import new_figure
 
-            canvas: Any = FigureCanvasQTAgg  # it carries no types
-            self._canvas = canvas(new_figure(self.look))
+            self._canvas = _canvas_class()(new_figure(self.look))
             self._canvas.setFocusPolicy(Qt.FocusPolicy.NoFocus)
             self._canvas.installEventFilter(self)
             self._canvas.mpl_connect("draw_event", self._drawn)

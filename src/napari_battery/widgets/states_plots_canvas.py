@@ -9,8 +9,8 @@ from typing import Any
 import numpy as np
 from napari.viewer import ViewerModel
 from numpy.typing import NDArray
-from qtpy.QtCore import Qt, QTimer, Signal
-from qtpy.QtWidgets import QWidget
+from qtpy.QtCore import QEvent, Qt, QTimer, Signal
+from qtpy.QtWidgets import QApplication, QWidget
 
 from napari_battery.plots.states_figures import draw_states_figure
 from napari_battery.plots.states_settings import StatesFigureSettings
@@ -32,6 +32,8 @@ _TIDY_MS = 600
 _STILL_PX = 3.0
 _MOST_RINGS = 200
 _PANEL_PX, _FIRST_PX = 150, 260
+_ROUNDS = 3
+"""Of layouts, after which what holds this canvas has found its size."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -99,16 +101,24 @@ class StatesCanvas(FigureCanvas):
             self._points, self._moving = [], []
             self.redraw()
             raise
+        self._make_room()
         if is_known:
             self._places.apply(name, figure)
             self._tidy.start()
         self._points = _points_of(name, plot, frames)
-        rows = 1 + max((a.get_subplotspec().rowspan.start for a in _panels(figure)), default=0)
-        self.setMinimumHeight(_FIRST_PX + _PANEL_PX * (rows - 1))
         self.show_moving(self._rings(), everything=True)
         if not is_known:
             self._laid_out()
         return plot
+
+    def _make_room(self) -> None:
+        """As high as the rows of panels need, at once: else all would be drawn in both sizes."""
+        rows = 1 + max((a.get_subplotspec().rowspan.start for a in _panels(self.figure)), default=0)
+        height = _FIRST_PX + _PANEL_PX * (rows - 1)
+        if height != self.minimumHeight():
+            self.setMinimumHeight(height)
+            for _ in range(_ROUNDS):
+                QApplication.sendPostedEvents(None, QEvent.Type.LayoutRequest)
 
     def _lay_out(self) -> None:
         """Fit the panels to their titles and ticks; it takes as long as drawing them."""
