@@ -13,6 +13,8 @@ TABLES = {
     "study: particles by state (3-D)": tables.STUDY_PARTICLES,
     "study: particles by state (2-D)": tables.STUDY_PARTICLES_2D,
     "study: states": tables.STATES,
+    "study: states by subset": tables.STATES_BY_SUBSET,
+    "study: tests by subset": tables.TESTS_BY_SUBSET,
     "study: noise": tables.STUDY_NOISE,
     "study: grey levels": tables.STUDY_GREYS,
     "study: ledger": tables.STUDY_LEDGER,

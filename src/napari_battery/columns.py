@@ -19,6 +19,7 @@ __all__ = [
     "SERIES",
     "SHELLS",
     "STATES",
+    "STATES_BY_SUBSET",
     "STUDY_GREYS",
     "STUDY_LEDGER",
     "STUDY_NOISE",
@@ -26,6 +27,7 @@ __all__ = [
     "STUDY_PARTICLES_2D",
     "SUPERRES_QUALITY",
     "SUPERRES_REGIONS",
+    "TESTS_BY_SUBSET",
     "TRAINING",
     "VALIDATION",
     "VALIDATION_REGIONS",
@@ -280,6 +282,31 @@ COLUMNS: dict[str, Column] = {
     "z_means": Column(
         "Z of the means", "", "Of two populations' means against the first state (GREAT2 paper)"
     ),
+    "subset": Column("Subset", "", "Name of the particles that the row is of"),
+    "change_to_see": Column("Change to see", _GREY, "Mean change that shall be seen"),
+    "n_sigma": Column("At", "σ", "Standard errors that it shall be"),
+    "particles_needed": Column(
+        "Particles needed",
+        "",
+        "So many particles (of populations that are not matched: in each state) show a change "
+        "of that size at that many standard errors",
+    ),
+    "first_state": Column("Compared with", "", "Name of the state of charge compared with"),
+    "second_state": Column("Compared", "", "Name of the state of charge that is compared"),
+    "of": Column(
+        "Test of", "", "means: of two populations' means; changes: of the same particles' changes"
+    ),
+    "n_first": Column("Particles, first", "", "Sample size in the state compared with"),
+    "n_second": Column("Particles, second", "", "Sample size in the state that is compared"),
+    "mean_difference": Column("Difference", _GREY, "Second mean less the first"),
+    "standard_error": Column("Standard error", _GREY, "Of the difference"),
+    "critical": Column("Critical z", "", "Value that z must pass (less: fall below)"),
+    "is_rejected": Column(
+        "Beyond critical", "", "Whether z lies beyond it, so that “no difference” is rejected"
+    ),
+    "alternative": Column(
+        "Alternative", "", "two-sided, less (the second mean is lower) or greater"
+    ),
     "sem": Column("SEM_P", _GREY, "Error of the core mean by noise: σ_bg·√(V/n)"),
     "q_value": Column(
         "q-value", "", "False discovery rate (Benjamini–Hochberg) among the state's kept particles"
@@ -453,6 +480,11 @@ STUDY_PARTICLES_2D = (
 STATES = (
     "state", "direction", "n", "mean", "sd_mean", "ses_mean", "sem_mean", "se_tot_mean",
     "delta", "sd_delta", "ses_delta", "sem_delta", "se_tot_delta", "z", "p_value", "z_means",
+)  # fmt: skip
+STATES_BY_SUBSET = ("subset", *STATES, "change_to_see", "n_sigma", "particles_needed")
+TESTS_BY_SUBSET = (
+    "subset", "first_state", "second_state", "of", "n_first", "n_second", "mean_difference",
+    "standard_error", "z", "p_value", "critical", "is_rejected", "alternative",
 )  # fmt: skip
 STUDY_NOISE = (
     "state", "sigma", "correlation_voxels", "background_mean", "n_voxels", "source",

@@ -11,6 +11,7 @@ import pytest
 from napari_battery.cli import main
 from napari_battery.io import write_volume
 from napari_battery.states.study import read_study
+from napari_battery.tables import STATES_BY_SUBSET, TESTS_BY_SUBSET
 from napari_battery.volume import Volume
 
 
@@ -54,7 +55,7 @@ def test_a_study_from_its_manifest(manifest, capsys):
     code, said, err = run(
         capsys, manifest, "-o", folder, "--exclude-layers", 2, "--without", "smallest",
         "--keep-labels", "--repeat", "pristine", "3.0 V", "--compare", "4.4 V", "3.0 V",
-        "--see-change", 0.5,
+        "--see-change", 0.5, "--by", "centroid_z_um:2", "--where", "centroid_y_um < 15",
     )  # fmt: skip
     assert (code, err) == (0, "")
     assert said["n_particles"] == said["n_kept"] == 8
@@ -66,6 +67,16 @@ def test_a_study_from_its_manifest(manifest, capsys):
     assert said["tests"][1]["difference"] == pytest.approx(4, abs=0.2)
     sd = said["states"][1]["sd_delta"]
     assert said["particles_needed"]["4.4 V"] == max(2, np.ceil((5 / 0.5 * sd) ** 2))
+    by_subset = pd.read_csv(folder / "states_by_subset.csv")
+    assert list(by_subset) == list(STATES_BY_SUBSET)
+    assert by_subset["n"].tolist() == [8] * 3 + [4] * 9
+    assert len(said["states_by_subset"]) == 12
+    tests = pd.read_csv(folder / "tests_by_subset.csv")
+    assert list(tests) == list(TESTS_BY_SUBSET)
+    assert tests["of"].tolist() == ["means", "changes"] * 4
+    assert tests["z"][1] == pytest.approx(said["tests"][1]["z"], rel=1e-12)
+    assert "figures/means_by_subset.png" in said["files"]
+    assert len(json.loads((folder / "provenance.json").read_text())["subsets"]) == 3
     assert (folder / "labels" / "4.4-V-labels.tif").exists()
     assert {"figures/means.png", "figures/means.csv"} <= set(said["files"])
     for name in said["files"]:

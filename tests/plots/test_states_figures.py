@@ -15,6 +15,7 @@ from napari_battery.plots.states_greys import grey_histograms_by_state
 from napari_battery.plots.states_means import means_by_position, means_by_state
 from napari_battery.plots.states_settings import StatesFigureSettings
 from napari_battery.plots.states_shares import shares_table
+from napari_battery.plots.style import PAPER, new_figure
 from napari_battery.states.frames import Frames
 from napari_battery.states.subsets import all_particles, n_tiles, where
 
@@ -122,3 +123,46 @@ def test_odd_tables_are_drawn_or_refused(frames):
     settings = StatesFigureSettings(size_tile=7)
     with pytest.raises(InputError, match="Size class 7"):
         figures.draw_states_figure("profiles", frames, settings=settings)
+
+
+def seen(figure):
+    """All that a figure says and where its axes lie; nothing of how it came about."""
+    panels = [
+        (
+            axes.get_xlim(),
+            axes.get_ylim(),
+            [tick.get_text() for tick in (*axes.get_xticklabels(), *axes.get_yticklabels())],
+            [axes.get_xlabel(), axes.get_ylabel(), axes.get_title(loc="left")],
+            [(np.asarray(line.get_xydata()).tolist(), line.get_color()) for line in axes.lines],
+            [len(one.get_paths()) for one in axes.collections],
+            [text.get_text() for text in axes.texts],
+        )
+        for axes in figure.axes
+    ]
+    legends = [[text.get_text() for text in one.get_texts()] for one in figure.legends]
+    return repr((panels, legends, figure.get_suptitle()))
+
+
+@pytest.mark.parametrize("name", list(figures.FIGURES))
+def test_a_figure_drawn_into_again_shows_what_a_new_one_would(frames, name):
+    many, few = n_tiles(frames, "centroid_z_um", 4), n_tiles(frames, "centroid_x_um", 3)
+    settings = StatesFigureSettings(size_tiles=1, position_tiles=3)
+    used = new_figure(PAPER, 200, 80)
+    for subsets in (many, few, [many[1]], few, many):
+        for figure in (used, new_figure(PAPER, 200, 80)):
+            figures.draw_states_figure(name, frames, subsets, settings, figure=figure)
+            last = figure
+        assert seen(used) == seen(last)
+
+
+def test_panels_of_one_row_have_the_same_limits(frames):
+    steep, flat = where(frames, "delta_core_mean < -4", "4.4 V"), all_particles(frames)
+    for subsets in ([steep, flat], [flat, steep]):
+        for name in ("positions", "distributions", "profiles"):
+            settings = StatesFigureSettings(size_tiles=1, position_tiles=2)
+            figure, _ = figures.draw_states_figure(name, frames, subsets, settings)
+            first, second = figure.axes[:2]
+            assert first.get_ylim() == second.get_ylim()
+            for axes in (first, second):
+                lines = [line.get_ydata() for line in axes.lines if len(line.get_xdata()) > 2]
+                assert np.nanmax(np.concatenate(lines)) <= axes.get_ylim()[1]

@@ -23,9 +23,11 @@ from napari_battery.states.settings import StudyRules, StudySettings, published_
 from napari_battery.volume import Volume
 
 if TYPE_CHECKING:
+    from napari_battery.states.frames import Frames
     from napari_battery.states.manifest import State
     from napari_battery.states.noise import Background
     from napari_battery.states.study import Study
+    from napari_battery.states.subsets import Subset
 
 __all__ = ["add"]
 
@@ -92,6 +94,24 @@ def add(steps: Any) -> None:
         "critical value (--n-sigma)",
     )
     parser.add_argument(
+        "--by",
+        metavar="COLUMN[:N]",
+        type=_parts,
+        action="append",
+        default=[],
+        help="also every number and figure for N equal parts of the particles side by side, by a "
+        "column of particles_by_state.csv or by “distance” from the current collector (which "
+        "--figure-settings tells); N: 4 if not given; may be given again",
+    )
+    parser.add_argument(
+        "--where",
+        metavar="CONDITION",
+        action="append",
+        default=[],
+        help="also every number and figure for the particles that fulfil a condition, such as "
+        "“volume_um3 > 50 and sphericity > 0.9”; may be given again",
+    )
+    parser.add_argument(
         "--figures", choices=_KINDS, default="png", help="format of the figures (default: png)"
     )
     for name, what in (
@@ -120,9 +140,18 @@ def _box(text: str) -> tuple[tuple[int, int], ...]:
     return tuple((low, high) for low, high in box)
 
 
+def _parts(text: str) -> tuple[str, int]:
+    column, _, n = text.rpartition(":") if ":" in text else (text, "", "4")
+    if not column or not n.isdecimal() or int(n) < 2:
+        raise argparse.ArgumentTypeError(f"{text!r} is no column with a number of parts, 2 or more")
+    return column, int(n)
+
+
 def _run(options: argparse.Namespace, progress: Progress) -> dict[str, Any]:
+    from napari_battery.commands.states_subsets import described, make_subsets, write_numbers
     from napari_battery.labelling import LabelSettings, PropagateSettings
     from napari_battery.plots.states_settings import StatesFigureSettings
+    from napari_battery.states.frames import Frames
     from napari_battery.states.manifest import read_manifest
     from napari_battery.states.study import run_study
     from napari_battery.states.study_files import STUDY_FILES, fill_folder
@@ -164,10 +193,20 @@ def _run(options: argparse.Namespace, progress: Progress) -> dict[str, Any]:
             progress=progress,
         )
         more_said = {**_tests(study, options.compare), **_needed(study, options.see_change)}
+        frames = Frames.of(study)
+        subsets = make_subsets(frames, options.by, options.where, figures)
+        if subsets:
+            study.made["subsets"] = described(frames, subsets)
         files = fill_folder(folder, study)
+        if subsets:
+            more, said = write_numbers(
+                folder, study, frames, subsets, options.compare, options.see_change
+            )
+            files += more
+            more_said |= said if options.json else {}
         undrawn: list[str] = []
         if options.figures != "none":
-            more, undrawn = _figures(folder, study, figures, options.figures, progress)
+            more, undrawn = _figures(folder, study, frames, subsets, figures, options, progress)
             files += more
     return {
         "folder": str(options.output),
@@ -183,26 +222,31 @@ def _run(options: argparse.Namespace, progress: Progress) -> dict[str, Any]:
 
 
 def _figures(
-    folder: Path, study: Study, settings: Any, kind: str, progress: Progress
-) -> tuple[list[str], list[str]]:
+    folder: Path, study: Study, frames: Frames, subsets: list[Subset], settings: Any,
+    options: argparse.Namespace, progress: Progress,
+) -> tuple[list[str], list[str]]:  # fmt: skip
     """Draw and write the figures; returns the files' names, and which cannot be drawn and why."""
     from napari_battery.plots.states_figures import (
         FIGURES,
         draw_states_figure,
         save_states_figures,
     )
-    from napari_battery.states.frames import Frames
 
-    frames, drawn, notes = Frames.of(study), {}, []
-    progress.begin(len(FIGURES), "Drawing figures")
-    for name in FIGURES:
+    wanted: list[tuple[str, str, list[Subset]]] = [(name, name, []) for name in FIGURES]
+    if subsets:
+        by_subset = [name for name, kind in FIGURES.items() if kind.has_subsets]
+        wanted += [(f"{name}_by_subset", name, subsets) for name in by_subset]
+    drawn, notes = {}, []
+    progress.begin(len(wanted), "Drawing figures")
+    for file, name, shown in wanted:
         try:
-            drawn[name] = draw_states_figure(name, frames, (), settings)
+            drawn[file] = draw_states_figure(name, frames, shown, settings)
         except InputError as error:  # too few particles for quartiles, say: the tables stand
-            notes.append(f"The figure “{name}” was not drawn: {error}")
+            notes.append(f"The figure “{file}” was not drawn: {error}")
         progress.advance()
     made = {**study.made, "figure_settings": settings.model_dump(mode="json")}
-    written = save_states_figures(folder / "figures", drawn, made, kind, progress=progress)
+    target = folder / "figures"
+    written = save_states_figures(target, drawn, made, options.figures, progress=progress)
     return [f"figures/{path.name}" for path in written if path.suffix != ".json"], notes
 
 
@@ -274,20 +318,9 @@ def _tests(study: Study, pairs: list[list[str]]) -> dict[str, Any]:
 
 def _needed(study: Study, change: float | None) -> dict[str, Any]:
     """Particles that would show a change, by state: of matched ones their changes' spread."""
-    from napari_battery.states.statistics import particles_needed
+    from napari_battery.states.by_subset import needed_by_state
 
-    if change is None:
-        return {}
-    rows, n_sigma = study.summary.to_dict("records"), study.settings.n_sigma
-    matched = study.settings.matching == "labels"
-    first = None if matched else float(rows[0]["sd_mean"])
-    spread = "sd_delta" if matched else "sd_mean"
-    return {
-        "particles_needed": {
-            str(row["state"]): particles_needed(change, float(row[spread]), n_sigma, first)
-            for row in rows[1:]
-        }
-    }
+    return {} if change is None else {"particles_needed": needed_by_state(study, change)}
 
 
 def _rules(options: argparse.Namespace) -> StudyRules:

@@ -28,7 +28,6 @@ __all__ = [
     "draw_means",
     "error_words",
     "joined_note",
-    "names_of",
     "ordered_colour",
     "se_multiple",
     "shared_legend",
@@ -53,17 +52,6 @@ _LETTERS = {"charge": "C", "discharge": "D"}
 def subsets_or_all(frames: Frames, subsets: Sequence[Subset]) -> list[Subset]:
     """The subsets to draw; all particles where none is given."""
     return list(subsets) or [all_particles(frames)]
-
-
-def names_of(subsets: Sequence[Subset]) -> list[str]:
-    """A name for each subset; no two alike."""
-    names: list[str] = []
-    for subset in subsets:
-        name = subset.name
-        while name in names:
-            name += "′"
-        names.append(name)
-    return names
 
 
 def subset_colour(number: int, n: int, style: Style) -> Any:

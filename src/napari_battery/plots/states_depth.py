@@ -12,7 +12,6 @@ from napari_battery.errors import InputError
 from napari_battery.plots.states_common import (
     DARKER_BRIGHTER,
     joined_note,
-    names_of,
     se_multiple,
     small_print,
     state_means,
@@ -24,7 +23,7 @@ from napari_battery.plots.states_panels import outer_titles, panel_title, panels
 from napari_battery.plots.states_settings import StatesFigureSettings
 from napari_battery.plots.style import PAPER, Plot, Style, axis_title
 from napari_battery.states.frames import Frames
-from napari_battery.states.subsets import Plane, Subset, plane_distance
+from napari_battery.states.subsets import Plane, Subset, plane_distance, unique_names
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -72,7 +71,7 @@ def depth_map(
             "The particles of these states are not matched: there is no ΔĪ_prist by depth."
         )
     shown = subsets_or_all(frames, subsets)
-    names, multiple = names_of(shown), se_multiple(settings, _PUBLISHED)
+    names, multiple = unique_names(shown), se_multiple(settings, _PUBLISHED)
     plane = plane or collector_plane(frames, settings)
     depth = plane_distance(frames, plane)
     there = depth[frames.kept.any(axis=1) & np.isfinite(depth)]

@@ -12,17 +12,16 @@ from napari_battery.errors import InputError
 from napari_battery.plots.states_common import (
     LINES,
     joined_note,
-    names_of,
     shared_legend,
     small_print,
     subsets_or_all,
 )
-from napari_battery.plots.states_panels import outer_titles, panel_title, panels
+from napari_battery.plots.states_panels import outer_titles, panel_title, panels, share_limits
 from napari_battery.plots.states_settings import StatesFigureSettings
 from napari_battery.plots.style import PAPER, Plot, Style, as_text, axis_title
 from napari_battery.states.frames import Frames
 from napari_battery.states.mixture import NormalFit, fit_normals, normal_density
-from napari_battery.states.subsets import Subset
+from napari_battery.states.subsets import Subset, unique_names
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -66,7 +65,7 @@ def core_distributions(
     """
     settings = settings or StatesFigureSettings()
     shown = subsets_or_all(frames, subsets)
-    names, values = names_of(shown), frames.values("core_mean")
+    names, values = unique_names(shown), frames.values("core_mean")
     masks = [subset.mask(frames) & np.isfinite(values) for subset in shown]
     together = values[np.logical_or.reduce(masks)]
     if not together.size:
@@ -88,11 +87,13 @@ def core_distributions(
                 subset=name, state=state, n=len(of_state)
             ))  # fmt: skip
         _mark_deviations(here, values[mask[:, 0], 0], style)
-        here.set_ylim(bottom=0)
         if len(shown) > 1:
             panel_title(here, style, f"{name} (n = {int(mask.sum(axis=0).max()):,})")
     outer_titles(axes, style, axis_title("core_mean"), "Particles")
-    axes[0].set_xlim(edges[0], edges[-1])
+    share_limits(axes)
+    for here in axes:
+        here.set_xlim(edges[0], edges[-1])
+        here.set_ylim(bottom=0)
     fits = "normal fits" if settings.components == "one" else "fits of two normal distributions"
     words = f"{fits}; dotted: SDs from the mean at {frames.reference}"
     small_print(figure, style, joined_note(words, frames.note))

@@ -14,7 +14,6 @@ from napari_battery.plots.states_common import (
     draw_means,
     error_words,
     joined_note,
-    names_of,
     ordered_colour,
     se_multiple,
     shared_legend,
@@ -24,11 +23,18 @@ from napari_battery.plots.states_common import (
     subset_colour,
     subsets_or_all,
 )
-from napari_battery.plots.states_panels import outer_titles, panel_title, panels
+from napari_battery.plots.states_panels import outer_titles, panel_title, panels, share_limits
 from napari_battery.plots.states_settings import StatesFigureSettings
 from napari_battery.plots.style import PAPER, Plot, Style, axis_title, dress
 from napari_battery.states.frames import Frames
-from napari_battery.states.subsets import Plane, Subset, face_plane, plane_distance, tiles_of
+from napari_battery.states.subsets import (
+    Plane,
+    Subset,
+    face_plane,
+    plane_distance,
+    tiles_of,
+    unique_names,
+)
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -66,7 +72,7 @@ def means_by_state(
     """
     settings = settings or StatesFigureSettings()
     shown = subsets_or_all(frames, subsets)
-    names, multiple = names_of(shown), se_multiple(settings, _PUBLISHED_MEANS)
+    names, multiple = unique_names(shown), se_multiple(settings, _PUBLISHED_MEANS)
     columns = ["core_mean", *(["delta_core_mean"] if frames.is_matched else [])]
     is_new = figure is None
     figure, axes = panels(figure, style, len(columns), "means", width_mm=80, share=False)
@@ -132,7 +138,7 @@ def means_by_position(
             "The particles of these states are not matched: there is no ΔĪ_prist by position."
         )
     shown = subsets_or_all(frames, subsets)
-    names, multiple = names_of(shown), se_multiple(settings, _PUBLISHED_POSITIONS)
+    names, multiple = unique_names(shown), se_multiple(settings, _PUBLISHED_POSITIONS)
     plane = plane or collector_plane(frames, settings)
     distance = plane_distance(frames, plane)
     tiles = frames.kept_result(
@@ -171,6 +177,7 @@ def means_by_position(
         state_ticks(here, frames)
         if len(shown) > 1:
             panel_title(here, style, name)
+    share_limits(axes, x=False)
     outer_titles(axes, style, y=axis_title("delta_core_mean"))
     where = f"by distance from {plane.name}" + (" (assumed voxel size)" if frames.assumed else "")
     small_print(figure, style, joined_note(where, error_words(settings, multiple), frames.note))

@@ -6,26 +6,32 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 from weakref import WeakKeyDictionary
 
+import numpy as np
+
 from napari_battery.plots.style import Style, as_text, dress, start
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
-__all__ = ["grid_of", "outer_titles", "panel_title", "panels"]
+__all__ = ["grid_of", "outer_titles", "panel_title", "panels", "share_limits"]
 
 _LEAST_MM = 42.0
 """Least width of a panel."""
 
 
+_MOST_KEPT = 12
+"""Of a figure: what was drawn, times how many panels."""
+
+
 class _Kept:
-    """The panels that a figure has, and what they were made for."""
+    """Panels that a figure has, or had; their ticks and titles stay as they are."""
 
-    def __init__(self, key: tuple[Any, ...], axes: list[Axes]) -> None:
-        self.key, self.axes, self.dressed = key, axes, False
+    def __init__(self, axes: list[Axes]) -> None:
+        self.axes, self.dressed = axes, False
 
 
-_kept: WeakKeyDictionary[Figure, _Kept] = WeakKeyDictionary()
+_kept: WeakKeyDictionary[Figure, dict[tuple[Any, ...], _Kept]] = WeakKeyDictionary()
 
 
 def panels(
@@ -39,7 +45,7 @@ def panels(
     most_across: int = 4,
     share: bool = True,
 ) -> tuple[Figure, list[Axes]]:
-    """Axes side by side for `n` things, in rows; they share both axes' limits.
+    """Axes side by side for `n` things, in rows.
 
     Parameters
     ----------
@@ -50,14 +56,15 @@ def panels(
     n : int
         How many.
     kind : str
-        What is drawn. A figure that was last drawn into for the same kind with as many panels
-        keeps its axes, emptied: making axes with their ticks takes as long as drawing them.
+        What is drawn. A figure that showed the same kind with as many panels before gets
+        those, emptied: making axes with their ticks takes as long as drawing them.
     width_mm, height_mm : float
         Of one panel, in a new figure.
     most_across : int
         How many stand side by side at most.
     share : bool
-        Whether limits are shared.
+        Whether all have the same limits, so that ticks are numbered at the outer ones only; to
+        be set alike by the caller, see `share_limits`.
 
     Returns
     -------
@@ -67,63 +74,70 @@ def panels(
         most_across = max(1, min(most_across, int(figure.get_figwidth() * 25.4 / _LEAST_MM)))
     across = min(n, most_across)
     down = -(-n // across)
-    key = (kind, n, across, share, style)
-    if figure is not None:
-        kept = _kept.get(figure)
-        if kept is not None and kept.key == key and set(kept.axes) <= set(figure.axes):
-            _empty(figure, kept.axes)
-            return figure, list(kept.axes)
     first = 85.0 if n == 1 else width_mm * across + 12
     figure = start(figure, style, width_mm=first, height_mm=height_mm * down + 7)
-    axes = _made(figure, n, across, down, share)
-    _kept[figure] = _Kept(key, list(axes))
-    return figure, axes
+    known = _kept.setdefault(figure, {})
+    key = (kind, n, across, share, style)
+    kept = known.pop(key, None)
+    if kept is None:
+        kept = _Kept(_made(figure, n, across, down, share))
+    else:
+        for here in kept.axes:
+            _empty(here)
+            figure.add_axes(here)
+    known[key] = kept  # the last one used stands last
+    while len(known) > _MOST_KEPT:
+        known.pop(next(iter(known)))
+    return figure, list(kept.axes)
 
 
 def _made(figure: Figure, n: int, across: int, down: int, share: bool) -> list[Axes]:
     grid = figure.add_gridspec(down, across)
-    axes: list[Axes] = []
-    for number in range(n):
-        leader = axes[0] if share and axes else None
-        spec = grid[number // across, number % across]
-        here = figure.add_subplot(spec, sharex=leader, sharey=leader)
+    axes = [figure.add_subplot(grid[k // across, k % across]) for k in range(n)]
+    for number, here in enumerate(axes):
         if share and number + across < n:  # another stands below
             here.xaxis.set_tick_params(labelbottom=False)
         if share and number % across:
             here.yaxis.set_tick_params(labelleft=False)
-        axes.append(here)
     return axes
 
 
-def _empty(figure: Figure, axes: list[Axes]) -> None:
-    """Take out of a figure all but these axes with their ticks and titles."""
-    for other in list(figure.axes):
-        if other not in axes:
-            other.remove()
-    for legend in list(figure.legends):
-        legend.remove()
-    figure.suptitle("")
-    for here in axes:
-        for drawn in (here.lines, here.collections, here.patches, here.texts, here.images):
-            for artist in list(drawn):
-                artist.remove()
-        here.set_in_layout(True)
-        here.relim()
-        here.autoscale()
+def _empty(axes: Axes) -> None:
+    """Take all that is drawn out of axes; ticks and titles stay."""
+    for drawn in (axes.lines, axes.collections, axes.patches, axes.texts, axes.images):
+        for artist in list(drawn):
+            artist.remove()
+    axes.set_prop_cycle(None)
+    axes.set_in_layout(True)
+    axes.relim()
+    axes.autoscale()
+
+
+def share_limits(axes: Sequence[Axes], *, x: bool = True, y: bool = True) -> None:
+    """Let limits that are still found from the data hold the data of every panel.
+
+    Matplotlib's own sharing would end for good when panels are put away.
+    """
+    from matplotlib.transforms import Bbox
+
+    together = Bbox.union([here.dataLim for here in axes])
+    if np.isfinite(together.extents).all():
+        for here in axes:
+            here.update_datalim(together.get_points(), updatex=x, updatey=y)
+            here.autoscale_view(scalex=x, scaley=y)
 
 
 def outer_titles(axes: Sequence[Axes], style: Style, x: str = "", y: str = "") -> None:
     """Axis titles where they are not said by the panel beside or below; dresses all panels."""
-    figure = axes[0].figure
-    kept = _kept.get(figure)  # type: ignore[call-overload]
-    is_dressed = kept is not None and kept.dressed
+    known = (kept for of_figure in _kept.values() for kept in of_figure.values())
+    kept = next((one for one in known if one.axes[0] is axes[0]), None)
     across = sum(_spec(here).rowspan.start == 0 for here in axes)
     for number, here in enumerate(axes):
         if y and _spec(here).is_first_col():
             here.set_ylabel(y)
         if x and number >= len(axes) - across:
             here.set_xlabel(x)
-        if is_dressed:
+        if kept is not None and kept.dressed:
             continue
         dress(here, style)
         if len(axes) > 1:

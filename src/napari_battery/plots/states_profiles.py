@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 import pandas as pd
@@ -12,7 +12,6 @@ from napari_battery.errors import InputError
 from napari_battery.plots.states_common import (
     LINES,
     joined_note,
-    names_of,
     se_multiple,
     shared_legend,
     small_print,
@@ -23,7 +22,7 @@ from napari_battery.plots.states_settings import StatesFigureSettings
 from napari_battery.plots.style import PAPER, Plot, Style, as_text, axis_title
 from napari_battery.states.frames import Frames, size_column
 from napari_battery.states.profiles import state_profiles
-from napari_battery.states.subsets import Subset, all_particles, n_tiles
+from napari_battery.states.subsets import Subset, all_particles, n_tiles, unique_names
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -91,7 +90,7 @@ def profiles_by_state(
     """
     settings = settings or StatesFigureSettings()
     shown = subsets_or_all(frames, subsets)
-    names, multiple = names_of(shown), se_multiple(settings, _PUBLISHED)
+    names, multiple = unique_names(shown), se_multiple(settings, _PUBLISHED)
     chosen, x, y = size_class(frames, settings), settings.profile_axis, settings.profile_value
     of_size = chosen.mask(frames)
     is_new = figure is None
@@ -99,7 +98,7 @@ def profiles_by_state(
     size = f"{chosen.name} of {settings.size_tiles}" if settings.size_tiles > 1 else "all sizes"
     rows, reach, labelled = [], 0.0, axes[0]
     for here, subset, name in zip(axes, shown, names, strict=True):
-        here.autoscale(False)  # limits are set below; every band would set them anew
+        here.autoscale(False)  # limits are set below; every band would ask for them anew
         table = state_profiles(frames, of_size & subset.mask(frames), y, x)
         rows.append(table.assign(subset=name, size_class=size, se_multiple=multiple))
         for number, state in enumerate(frames.states):
@@ -136,8 +135,10 @@ def profiles_by_state(
             f"No particle of the size class “{size}” has a profile “{y}”: choose another class "
             "or value."
         )
-    axes[0].set_xlim((1, 0) if x == "relative_radius" else (0, 1.02 * reach))
-    _fit_height(axes[0], data, x, multiple)
+    height = _height(data, multiple)
+    for here in axes:
+        here.set_xlim((1, 0) if x == "relative_radius" else (0, 1.02 * reach))
+        here.set_ylim(*height)
     words = f"{size}; band ± {multiple:g} SE (sampling)"
     small_print(figure, style, joined_note(words, frames.note))
     shared_legend(figure, labelled, style, grow=is_new)
@@ -145,14 +146,13 @@ def profiles_by_state(
     return Plot(figure, data[[*first, *(c for c in data if c not in first)]])
 
 
-def _fit_height(axes: Any, data: pd.DataFrame, x: str, multiple: float) -> None:
-    """The y axis holds every point of many particles with its band."""
+def _height(data: pd.DataFrame, multiple: float) -> tuple[float, float]:
+    """Limits of the y axis that hold every point of many particles with its band."""
     most = data.groupby(["subset", "state"])["n"].transform("max")
     many = data[data["n"] >= np.maximum(2, _SHARE * most)]
     se = multiple * many["se"].fillna(0)
-    low, high = (many["mean"] - se).min(), (many["mean"] + se).max()
-    if np.isfinite([low, high]).all() and low < high:
-        margin = 0.04 * (high - low)
-        axes.set_ylim(low - margin, high + margin)
-    else:
-        axes.autoscale(axis="y")
+    low, high = float((many["mean"] - se).min()), float((many["mean"] + se).max())
+    if not np.isfinite([low, high]).all():
+        return 0.0, 1.0
+    margin = 0.04 * (high - low) or 0.5
+    return low - margin, high + margin

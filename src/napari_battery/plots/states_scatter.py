@@ -11,7 +11,6 @@ import pandas as pd
 from napari_battery.errors import InputError
 from napari_battery.plots.states_common import (
     joined_note,
-    names_of,
     shared_legend,
     small_print,
     subsets_or_all,
@@ -21,7 +20,7 @@ from napari_battery.plots.states_points import draw_subsets
 from napari_battery.plots.states_settings import StatesFigureSettings
 from napari_battery.plots.style import PAPER, Plot, Style, axis_title
 from napari_battery.states.frames import Frames, size_column
-from napari_battery.states.subsets import Subset
+from napari_battery.states.subsets import Subset, unique_names
 from napari_battery.tables import COLUMNS
 
 if TYPE_CHECKING:
@@ -67,7 +66,7 @@ def scatter(
     """
     settings = settings or StatesFigureSettings()
     shown = subsets_or_all(frames, subsets)
-    names = names_of(shown)
+    names = unique_names(shown)
     x, y, state = scatter_columns(frames, settings)
     place = frames.place(state)
     across, up = frames.values(x)[:, place], frames.values(y)[:, place]

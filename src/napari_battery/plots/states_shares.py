@@ -12,7 +12,6 @@ import pandas as pd
 from napari_battery.errors import InputError
 from napari_battery.plots.states_common import (
     joined_note,
-    names_of,
     shared_legend,
     small_print,
     subset_colour,
@@ -27,7 +26,7 @@ from napari_battery.states.shares import (
     parse_conditions,
     published_conditions,
 )
-from napari_battery.states.subsets import Subset
+from napari_battery.states.subsets import Subset, unique_names
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -68,7 +67,7 @@ def shares_table(
     for condition in conditions:
         obeys, asked = fulfilled(frames, condition)
         place = frames.place(condition.state)
-        for subset, name in zip(shown, names_of(shown), strict=True):
+        for subset, name in zip(shown, unique_names(shown), strict=True):
             member = subset.mask(frames)[:, place] & asked
             n, k = int(member.sum()), int((member & obeys).sum())
             low, high = binomial_interval(k, n, settings.confidence, settings.interval)

@@ -13,7 +13,6 @@ from napari_battery.errors import InputError
 from napari_battery.plots.states_common import (
     DARKER_BRIGHTER,
     joined_note,
-    names_of,
     shared_legend,
     small_print,
     subset_colour,
@@ -24,7 +23,7 @@ from napari_battery.plots.states_points import dots, draw_subsets, key
 from napari_battery.plots.states_settings import StatesFigureSettings
 from napari_battery.plots.style import PAPER, Plot, Style, axis_title
 from napari_battery.states.frames import Frames
-from napari_battery.states.subsets import Subset
+from napari_battery.states.subsets import Subset, unique_names
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -81,7 +80,7 @@ def volcano(
             "neither ΔĪ_prist nor its significance is known here."
         )
     shown = subsets_or_all(frames, subsets)
-    names = names_of(shown)
+    names = unique_names(shown)
     delta, height = volcano_points(frames)
     q = frames.values("q_value")
     later = frames.states[1:]
@@ -114,8 +113,9 @@ def volcano(
         here.axvline(0, color=style.muted, linewidth=0.6, zorder=0)
         panel_title(here, style, state)
     outer_titles(axes, style, axis_title("delta_core_mean"), r"$-\log_{10}\,q$")
-    axes[0].set_xlim(-right, right)
-    axes[0].set_ylim(-0.02 * top, 1.22 * top)
+    for here in axes:
+        here.set_xlim(-right, right)
+        here.set_ylim(-0.02 * top, 1.22 * top)
     words = f"dashed: q = {settings.significance:g} (Benjamini–Hochberg)"
     small_print(figure, style, joined_note(words, frames.note))
     shared_legend(figure, axes[0], style, grow=is_new)

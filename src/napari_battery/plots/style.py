@@ -108,8 +108,11 @@ def start(figure: Figure | None, style: Style, **size: float) -> Figure:
     """The figure to draw into: a new one, or the given one emptied."""
     if figure is None:
         return new_figure(style, **size)
-    for axes in list(figure.axes):
-        axes.remove()  # else each would be cleared, which costs as much as making it
+    for axes in list(figure.axes):  # else each would be cleared, as slow as making it
+        if axes.get_subplotspec() is None:
+            axes.remove()  # a colour bar, which the panels beside it must forget
+        else:
+            figure.delaxes(axes)
     figure.clear()
     figure.set_facecolor(style.background)
     return figure

@@ -166,6 +166,12 @@ class Frames:
         table: pd.DataFrame = self.particles.iloc[chosen]
         return table
 
+    def table_rows(self, mask: Mask) -> Mask:
+        """Which rows of the particle table are of a mask (n, states), (rows,)."""
+        rows: Mask = self._used.copy()
+        rows[self._used] = mask[self._row, self._column]
+        return rows
+
     def place(self, state: str) -> int:
         """Number of a state, from 0.
 

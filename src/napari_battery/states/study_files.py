@@ -21,7 +21,8 @@ from napari_battery.tables import read_table, write_table
 __all__ = ["STUDY_FILES", "fill_folder", "read_study", "write_study"]
 
 STUDY_FILES = (
-    "particles_by_state.csv", "states.csv", "ledger.csv", "left_out.csv", "layers_by_state.csv",
+    "particles_by_state.csv", "states.csv", "states_by_subset.csv",
+    "tests_by_subset.csv", "ledger.csv", "left_out.csv", "layers_by_state.csv",
     "greys.csv", "noise.csv", "contacts.csv", "provenance.json", "figures", "labels",
 )  # fmt: skip
 """What a folder of a study may hold."""

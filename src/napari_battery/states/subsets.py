@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -23,6 +24,7 @@ __all__ = [
     "n_tiles",
     "plane_distance",
     "tiles_of",
+    "unique_names",
     "where",
     "within",
 ]
@@ -72,6 +74,17 @@ class Plane:
     normal: tuple[float, ...]
     """Unit vector across it; distances along it count positive."""
     name: str = "plane"
+
+
+def unique_names(subsets: Sequence[Subset]) -> list[str]:
+    """A name for each subset; no two alike."""
+    names: list[str] = []
+    for subset in subsets:
+        name = subset.name
+        while name in names:
+            name += "′"
+        names.append(name)
+    return names
 
 
 def all_particles(frames: Frames) -> Subset:

@@ -54,7 +54,7 @@ def _canvas_class() -> Any:
 
     base: Any = FigureCanvasQTAgg  # it carries no types
 
-    class Canvas(base):  # type: ignore[misc]
+    class Canvas(base):
         def __init__(self, figure: Any) -> None:
             self._later = QTimer()
             self._later.setSingleShot(True)

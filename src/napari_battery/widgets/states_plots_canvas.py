@@ -14,7 +14,7 @@ from qtpy.QtWidgets import QApplication, QWidget
 
 from napari_battery.plots.states_figures import draw_states_figure
 from napari_battery.plots.states_settings import StatesFigureSettings
-from napari_battery.plots.style import Plot
+from napari_battery.plots.style import Plot, start
 from napari_battery.states.frames import Frames
 from napari_battery.states.recipes import SIGNIFICANCE
 from napari_battery.states.subsets import Plane, Subset
@@ -97,7 +97,7 @@ class StatesCanvas(FigureCanvas):
                 name, frames, subsets, settings, plane, figure=figure, style=self.look
             )
         except BaseException:
-            figure.clear()
+            start(figure, self.look)
             self._points, self._moving = [], []
             self.redraw()
             raise
