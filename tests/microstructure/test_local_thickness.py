@@ -5,10 +5,12 @@ from __future__ import annotations
 import numpy as np
 import pytest
 from hypothesis import given, settings
+from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
+from scipy import ndimage
 
 from napari_battery.errors import InputError
-from napari_battery.microstructure.local_thickness import local_thickness
+from napari_battery.microstructure.local_thickness import local_thickness, phase_depth
 from napari_battery.progress import CallbackProgress, Cancelled
 
 
@@ -69,18 +71,61 @@ def test_a_disc_in_a_plane():
     assert np.median(thickness[mask]) == pytest.approx(4, rel=0.03)
 
 
+def every_ball(mask, size=(1, 1, 1)):
+    """The widest ball over each voxel, all of them inserted, and none between voxels."""
+    depth = ndimage.distance_transform_edt(mask, sampling=size)
+    edge = np.prod(size) ** (1 / 3)
+    widest = np.zeros(mask.shape)
+    for centre in np.argwhere(mask):
+        radius = depth[tuple(centre)]
+        reach = np.ceil((radius + 0.25 * edge) / size).astype(int)
+        low = np.maximum(centre - reach, 0)
+        box = tuple(map(slice, low, centre + reach + 1))
+        part = widest[box]
+        covered = ball(part.shape, centre - low, radius + 0.25 * edge, size)
+        part[covered] = np.maximum(part[covered], 2 * radius)
+    return np.where(mask, widest, 0)
+
+
 @settings(max_examples=25, deadline=None)
 @given(arrays(bool, (7, 8, 9)))
 def test_every_voxel_of_the_phase_has_a_ball_no_smaller_than_its_own(mask):
-    from scipy import ndimage
-
     if mask.all():
         return
     thickness = local_thickness(mask, (1, 1, 1))
     assert ((thickness > 0) == mask).all()
     depth = ndimage.distance_transform_edt(mask)
-    assert (thickness >= 2 * (depth - 0.7 - 0.1) - 1e-3)[mask].all()
-    assert thickness.max() <= 2 * depth.max() + 2
+    assert (thickness >= 2 * (depth - 0.1) - 1e-3)[mask].all()
+    # the deepest point between voxels is half of √3 voxels off at most
+    assert (thickness <= every_ball(mask) + np.sqrt(3) + 1e-3).all()
+
+
+@pytest.mark.parametrize("size", [(1, 1, 1), (1.3, 0.7, 1.0)])
+def test_few_balls_do_for_all(size):
+    rng = np.random.default_rng(4)
+    shape = np.array((28, 32, 40))
+    mask = np.ones(shape, bool)
+    for radius in rng.uniform(3, 6, 50):
+        mask &= ~ball(shape, rng.uniform(0, shape), radius, size)
+    ours, widest = local_thickness(mask, size)[mask], every_ball(mask, size)[mask]
+    # half of √3 voxels, twice, for the deepest point between voxels
+    assert np.all(ours <= widest + np.sqrt(3) * max(size))
+    assert np.mean(ours < 0.9 * widest - 0.2) < 0.05
+    percent = [10, 50, 90]
+    assert np.percentile(ours, percent) == pytest.approx(np.percentile(widest, percent), rel=0.06)
+
+
+@settings(max_examples=25, deadline=None)
+@given(
+    arrays(bool, st.tuples(st.integers(1, 6), st.integers(1, 9), st.integers(1, 40)),
+           elements=st.sampled_from([True] * 7 + [False])),
+    st.sampled_from([(1.0, 1.0, 1.0), (2.0, 0.5, 1.3)]),
+)  # fmt: skip
+def test_depth_is_scipys_distance(mask, size):
+    if mask.all():
+        return
+    ours = phase_depth(mask, np.array(size))
+    assert np.allclose(ours, ndimage.distance_transform_edt(mask, sampling=size), rtol=1e-5)
 
 
 def test_nothing_of_the_phase_and_nothing_else():
