@@ -6,6 +6,10 @@ import numpy as np
 import pandas as pd
 
 from napari_battery.states.frames import Frames
+from napari_battery.states.manifest import State
+from napari_battery.states.settings import StudyRules, StudySettings
+from napari_battery.states.study import Study
+from napari_battery.states.table import states_table
 
 STATES = ("pristine", "4.0 V", "4.4 V", "2.5 V")
 DIRECTIONS = {"4.0 V": "charge", "4.4 V": "charge", "2.5 V": "discharge"}
@@ -92,3 +96,18 @@ def grey_counts():
 def electrode(n=400, matched=True, **more):
     particles = particles_by_state(n, matched=matched)
     return Frames(particles, STATES, DIRECTIONS, layers_by_state(particles), grey_counts(), **more)
+
+
+def study(n=300, matched=True, **changes):
+    """A study of such particles, with layers and histograms."""
+    particles = particles_by_state(n, matched=matched)
+    if not matched:
+        particles["delta_core_mean"] = np.nan
+    states = [State(name, direction=DIRECTIONS.get(name, "")) for name in STATES]
+    settings = StudySettings(matching="labels" if matched else "populations")
+    return Study(
+        states=states, particles=particles, summary=states_table(particles, states, settings),
+        layers=layers_by_state(particles), ledger=pd.DataFrame(), greys=grey_counts(),
+        noise=pd.DataFrame(), notes=[], made={"synthetic": True}, settings=settings,
+        rules=StudyRules(), warnings=[], **changes,
+    )  # fmt: skip

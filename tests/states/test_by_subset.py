@@ -13,12 +13,9 @@ from scipy import stats
 from napari_battery.errors import InputError
 from napari_battery.states.by_subset import compare_by_subset, states_by_subset
 from napari_battery.states.frames import Frames
-from napari_battery.states.manifest import State
-from napari_battery.states.settings import StudyRules, StudySettings
 from napari_battery.states.statistics import particles_needed
-from napari_battery.states.study import Study, compare_states
+from napari_battery.states.study import compare_states
 from napari_battery.states.subsets import Subset, all_particles, n_tiles, where
-from napari_battery.states.table import states_table
 from napari_battery.tables import STATES
 
 _spec = importlib.util.spec_from_file_location(
@@ -30,23 +27,9 @@ tables = importlib.util.module_from_spec(_spec)
 _spec.loader.exec_module(tables)
 
 
-def study_of(matched=True, n=300):
-    particles = tables.particles_by_state(n, matched=matched)
-    if not matched:
-        particles["delta_core_mean"] = np.nan
-    states = [State(name, direction=tables.DIRECTIONS.get(name, "")) for name in tables.STATES]
-    settings = StudySettings(matching="labels" if matched else "populations")
-    nothing = pd.DataFrame()
-    return Study(
-        states=states, particles=particles, summary=states_table(particles, states, settings),
-        layers=nothing, ledger=nothing, greys=nothing, noise=nothing, notes=[], made={},
-        settings=settings, rules=StudyRules(), warnings=[],
-    )  # fmt: skip
-
-
 @pytest.mark.parametrize("matched", [True, False])
 def test_all_particles_have_the_very_numbers_of_the_study(matched):
-    study = study_of(matched)
+    study = tables.study(matched=matched)
     frames = Frames.of(study)
     mine = states_by_subset(study, frames, [all_particles(frames)])
     pd.testing.assert_frame_equal(mine[list(STATES)], study.summary, check_exact=True)
@@ -61,7 +44,7 @@ def test_all_particles_have_the_very_numbers_of_the_study(matched):
 
 
 def test_a_subset_is_tested_as_scipy_would():
-    study = study_of()
+    study = tables.study()
     frames = Frames.of(study)
     parts = n_tiles(frames, "volume_um3", 4)
     rows = compare_by_subset(study, frames, parts, [("4.0 V", "4.4 V")])
@@ -86,7 +69,7 @@ def test_a_subset_is_tested_as_scipy_would():
 
 
 def test_what_is_too_small_has_no_numbers_and_what_is_unknown_is_refused():
-    study = study_of()
+    study = tables.study()
     frames = Frames.of(study)
     none = Subset("none", np.zeros(len(frames.labels), np.bool_))
     one = where(frames, f"label == {all_particles(frames).labels(frames)[0]}")

@@ -15,6 +15,7 @@ from qtpy.QtCore import Qt
 
 from napari_battery.errors import InputError
 from napari_battery.states.frames import Frames
+from napari_battery.states.settings import StudySettings
 from napari_battery.widgets.session import Session
 from napari_battery.widgets.states_plots_add import in_world
 from napari_battery.widgets.states_plots_dock import StatePlotsDock
@@ -34,7 +35,8 @@ def study_of(frames, **changes):
         SimpleNamespace(name=s, direction=frames.directions.get(s, "")) for s in frames.states
     ]
     parts = {name: getattr(frames, name) for name in ("particles", "layers", "greys")}
-    return SimpleNamespace(**{"states": states, "made": {"synthetic": True}, **parts, **changes})
+    parts |= {"states": states, "made": {"synthetic": True}, "settings": StudySettings()}
+    return SimpleNamespace(**{**parts, **changes})
 
 
 @pytest.fixture

@@ -83,8 +83,8 @@ def states_by_subset(
         tables.append(
             part.summary.assign(
                 subset=name,
-                change_to_see=np.nan if change is None else change,
-                n_sigma=n_sigma,
+                change_to_see=np.nan if change is None else float(change),
+                n_sigma=float(n_sigma),
                 particles_needed=part.summary["state"].map(needed).astype(np.float64),
             )
         )

@@ -104,10 +104,11 @@ class StatesCanvas(FigureCanvas):
         self._make_room()
         if is_known:
             self._places.apply(name, figure)
-            self._tidy.start()
         self._points = _points_of(name, plot, frames)
         self.show_moving(self._rings(), everything=True)
-        if not is_known:
+        if is_known:
+            self._tidy.start()
+        else:
             self._laid_out()
         return plot
 

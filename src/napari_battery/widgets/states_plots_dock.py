@@ -45,6 +45,7 @@ from napari_battery.widgets.section import Section
 from napari_battery.widgets.session import Session
 from napari_battery.widgets.states_plots_add import AddSubset
 from napari_battery.widgets.states_plots_canvas import WITH_POINTS, StatesCanvas
+from napari_battery.widgets.states_plots_numbers import NumbersPart
 from napari_battery.widgets.states_plots_settings import FigureSettingsPanel
 from napari_battery.widgets.states_plots_subsets import SubsetList
 from napari_battery.widgets.study_holder import StudyHolder
@@ -98,6 +99,7 @@ class StatePlotsDock(QWidget):
         self.canvas = StatesCanvas(viewer)
         self.subsets, self.adding = SubsetList(), AddSubset(viewer)
         self.settings = FigureSettingsPanel(viewer)
+        self.numbers = NumbersPart(self._made)
         self.save_button = QPushButton("Save figure …")
         self.save_button.setToolTip("PNG, SVG or PDF for a paper; its numbers as CSV beside it")
         self.saver = StepRunner(
@@ -126,6 +128,12 @@ class StatePlotsDock(QWidget):
             Section(
                 "Figure settings", self.settings, is_open=True, key="State plots settings",
                 tooltip="What this figure shows",
+            )
+        )  # fmt: skip
+        inner.addWidget(
+            Section(
+                "Numbers", self.numbers, key="State plots numbers",
+                tooltip="Means, their errors and tests of the ticked subsets, side by side",
             )
         )  # fmt: skip
         inner.addWidget(self.save_button)
@@ -239,6 +247,7 @@ class StatePlotsDock(QWidget):
         except InputError as error:
             said = [str(error)]
         self.problem.say(" ".join(dict.fromkeys(filter(None, said))), "warning")
+        self.numbers.show_for(self._holder.study, frames, self.subsets.subsets)
 
     def _figure_chosen(self) -> None:
         remembered().setValue(_FIGURE, self.name)
@@ -331,7 +340,8 @@ class StatePlotsDock(QWidget):
 
         self.saver.start(work, done)
 
-    def _made(self, settings: StatesFigureSettings) -> dict[str, Any]:
+    def _made(self, settings: StatesFigureSettings | None = None) -> dict[str, Any]:
+        settings = settings or self.settings.value() or StatesFigureSettings()
         made = provenance("state plots", settings, [])
         made["subsets"] = [recipe.as_json() for recipe in self.subsets.recipes]
         if self._plane is not None:
