@@ -51,6 +51,21 @@ def test_what_is_set_comes_back(form: SettingsForm[Example]) -> None:
     assert form.value() == Example()
 
 
+def test_what_is_left_to_the_program_says_so(form: SettingsForm[Example]) -> None:
+    row = form.rows["size"]
+    assert row.switch is not None
+    assert (row.automatic.isVisible(), row.editor.isVisible()) == (True, False)
+    assert row.automatic.text() == "automatic"
+    row.show_found(2.5)  # greyed: what the program took
+    assert (row.automatic.isVisible(), row.editor.isVisible()) == (False, True)
+    assert not row.editor.isEnabled()
+    assert form.value().size is None
+    row.switch.setChecked(True)
+    assert form.value().size == 2.5
+    row.switch.setChecked(False)
+    assert (row.automatic.isVisible(), row.editor.isVisible()) == (True, False)
+
+
 def test_it_is_remembered(form: SettingsForm[Example], qtbot: QtBot) -> None:
     form.set_value(Example(count=7, size=2))
     again = SettingsForm(Example)

@@ -25,6 +25,16 @@ class _Points(NamedTuple):
     state: NDArray[np.intp]
     value: NDArray[np.float64]
     places: NDArray[np.float64]
+    begin: NDArray[np.intp]
+    """Where each particle's points begin, and the end of the last: they stand together."""
+
+    def of(self, members: NDArray[np.bool_]) -> NDArray[np.intp]:
+        """Places of the points of some particles (n,), without a look at the others."""
+        chosen = np.flatnonzero(members)
+        begin = self.begin[chosen]
+        count = self.begin[chosen + 1] - begin
+        gone = np.cumsum(count) - count
+        return np.asarray(np.repeat(begin - gone, count) + np.arange(count.sum()))
 
 
 def state_profiles(
@@ -59,7 +69,8 @@ def state_profiles(
         over √n.
     """
     points = frames.kept_result(("profile points", value, axis, bins), _points)
-    used = mask[points.row, points.state]
+    near = points.of(np.asarray(mask.any(axis=1)))
+    used = near[mask[points.row[near], points.state[near]]]
     group, y = points.group[used], points.value[used]
     n_places, n_states = len(points.places), len(frames.states)
     size = n_places * n_states
@@ -106,4 +117,7 @@ def _points(frames: Frames, key: Any) -> _Points:
         y = np.bincount(back, y) / np.bincount(back)
         row, rest = np.divmod(one, len(frames.states) * bins)
         state, place = np.divmod(rest, bins)
-    return _Points(row, state * len(places) + place, state, y, places)
+    order = np.argsort(row, kind="stable")
+    row, state, place, y = row[order], state[order], place[order], y[order]
+    begin = np.searchsorted(row, np.arange(len(frames.labels) + 1))
+    return _Points(row, state * len(places) + place, state, y, places, begin)

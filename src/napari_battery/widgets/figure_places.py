@@ -84,7 +84,9 @@ class Places:
         grid = panels[0].get_subplotspec().get_gridspec()
         left, right = margins.left / width, 1 - margins.right / width
         bottom, top = margins.bottom / height, 1 - margins.top / height
-        gap_x, gap_y = _SIDE_INCH / width, _GAP_INCH / height
+        own_titles = any(a.get_ylabel() and a.get_subplotspec().colspan.start for a in panels)
+        side = margins.left if own_titles else _SIDE_INCH
+        gap_x, gap_y = side / width, _GAP_INCH / height
         wide = (right - left - gap_x * (grid.ncols - 1)) / grid.ncols
         high = (top - bottom - gap_y * (grid.nrows - 1)) / grid.nrows
         if wide <= 0 or high <= 0:

@@ -79,11 +79,11 @@ class FilterChoice(QWidget):
             if row is None or row.switch is None or row.switch.isChecked():
                 continue
             editor: Any = row.editor
-            blocked = editor.blockSignals(True)
             if value > 0:
+                blocked = editor.blockSignals(True)
                 editor.setDecimals(max(6, 3 - math.floor(math.log10(value))))
-            editor.setValue(float(f"{value:.3g}"))
-            editor.blockSignals(blocked)
+                editor.blockSignals(blocked)
+            row.show_found(float(f"{value:.3g}"))
 
     def _chosen(self) -> None:
         remembered().setValue("filter/name", self.filter.name)

@@ -58,19 +58,25 @@ class _Row(QWidget):
         self.spec = spec
         self.editor = self._make_editor(spec)
         self.switch: QCheckBox | None = None
+        self.automatic = QLineEdit("automatic")
+        """Stands for the editor of an optional field that is left to the program."""
+        self.automatic.setEnabled(False)
+        self.automatic.hide()
         layout = QHBoxLayout(self)
         layout.setContentsMargins(0, 0, 0, 0)
         if spec.optional:
             self.switch = QCheckBox()
             self.switch.setToolTip("Unchecked: automatic")
-            self.switch.toggled.connect(self.editor.setEnabled)
+            self.switch.toggled.connect(self._show_editor)
             self.switch.toggled.connect(self.changed)
             layout.addWidget(self.switch)
         layout.addWidget(self.editor, 1)
+        layout.addWidget(self.automatic, 1)
         unit = _SHOWN["voxels"].get(spec.unit, spec.unit)
         unit = f" ({unit})" if unit else ""
         self.setToolTip(f"{spec.description}{unit}")
-        self.editor.setToolTip(self.toolTip())
+        for widget in (self.editor, self.automatic):
+            widget.setToolTip(self.toolTip())
         self.set_value(spec.default)
 
     def _make_editor(self, spec: FieldSpec) -> QWidget:
@@ -112,6 +118,21 @@ class _Row(QWidget):
         spin.valueChanged.connect(self.changed)
         return spin
 
+    def _show_editor(self, shown: bool) -> None:
+        self.editor.setEnabled(shown)
+        self.editor.setVisible(shown)
+        self.automatic.setVisible(not shown)
+
+    def show_found(self, value: Any) -> None:
+        """Show, greyed, what the program took where the field is left to it."""
+        blocked = self.blockSignals(True), self.editor.blockSignals(True)
+        self.set_value(value)
+        self.set_value(None)
+        self.blockSignals(blocked[0])
+        self.editor.blockSignals(blocked[1])
+        self.editor.show()
+        self.automatic.hide()
+
     def show_unit(self, unit: str) -> None:
         """Show the unit behind the number and in the tooltip."""
         editor: Any = self.editor
@@ -134,7 +155,7 @@ class _Row(QWidget):
     def set_value(self, value: Any) -> None:
         if self.switch is not None:
             self.switch.setChecked(value is not None)
-            self.editor.setEnabled(value is not None)
+            self._show_editor(value is not None)
         if value is None:
             return
         editor: Any = self.editor

@@ -261,10 +261,7 @@ class MapDock(QWidget):
         """Show the ends that were found, so that fixing one starts from there."""
         for name, value in (("low", shown.low), ("high", shown.high)):
             if getattr(settings, name) is None and np.isfinite(value):
-                editor: Any = self.form.rows[name].editor
-                editor.blockSignals(True)
-                editor.setValue(float(f"{value:.4g}"))
-                editor.blockSignals(False)
+                self.form.rows[name].show_found(float(f"{value:.4g}"))
 
     def _remarks(self, current: Analysis, reference: Analysis | None, shown: ValueMap) -> str:
         said = [text for text in [remarks(shown)] if text]

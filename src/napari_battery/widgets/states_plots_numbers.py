@@ -36,10 +36,12 @@ __all__ = ["NumbersPart"]
 
 _AFTER_MS = 100
 """After the figure: it comes first."""
+_NARROW = 70
+"""Pixels that a field may shrink to, so that a narrow dock holds the line."""
 _ALTERNATIVES = {
-    "two-sided": "differs from",
-    "less": "is darker than",
-    "greater": "is brighter than",
+    "two-sided": "differs",
+    "less": "is darker",
+    "greater": "is brighter",
 }
 _STATES = {
     "State": "In order; the first is the reference",
@@ -113,6 +115,9 @@ class NumbersPart(QWidget):
                 QComboBox.SizeAdjustPolicy.AdjustToMinimumContentsLengthWithIcon
             )
             combo.setMinimumContentsLength(6)
+            combo.setMinimumWidth(_NARROW)
+        for spin in (self.change, self.sigmas):
+            spin.setMinimumWidth(_NARROW)
         self.change.setValue(1.0)
         self.change.setSuffix(" grey levels")
         self.change.setToolTip("Mean change that shall be seen")
@@ -125,8 +130,10 @@ class NumbersPart(QWidget):
     def _lay_out(self) -> None:
         grid = QGridLayout()
         pair = QHBoxLayout()
-        for widget in (self.second, self.alternative, self.first):
-            pair.addWidget(widget, 1)
+        pair.addWidget(self.second, 1)
+        pair.addWidget(self.alternative, 1)
+        pair.addWidget(QLabel("vs"))
+        pair.addWidget(self.first, 1)
         wish = QHBoxLayout()
         wish.addWidget(self.change, 1)
         wish.addWidget(QLabel("at"))

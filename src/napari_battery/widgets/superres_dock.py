@@ -256,10 +256,7 @@ class SuperresDock(QWidget):
         """Show the voxel size that the model is for, while none is typed."""
         row = self.form.rows["target_voxel_size"]
         if case.settings.target_voxel_size is None:
-            editor: Any = row.editor
-            editor.blockSignals(True)
-            editor.setValue(case.grid.known_voxel_size_um()[0])
-            editor.blockSignals(False)
+            row.show_found(case.grid.known_voxel_size_um()[0])
 
 
 def _is_fit(layer: Any) -> bool:

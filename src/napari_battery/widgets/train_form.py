@@ -120,7 +120,4 @@ class TrainForm(QWidget):
             row = self.settings.rows[name]
             if row.switch is None or row.switch.isChecked() or value is None:
                 continue
-            blocked = row.blockSignals(True)
-            row.set_value(value)
-            row.set_value(None)
-            row.blockSignals(blocked)
+            row.show_found(value)
