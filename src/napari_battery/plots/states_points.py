@@ -12,7 +12,7 @@ from napari_battery.plots.style import Style, as_text
 
 __all__ = ["dots", "draw_subsets", "key"]
 
-_TURNS = 4
+_TURNS = 3
 _FEW = 3000
 
 Points = tuple[NDArray[Any], NDArray[Any], NDArray[Any]]
@@ -20,7 +20,10 @@ Points = tuple[NDArray[Any], NDArray[Any], NDArray[Any]]
 
 
 def draw_subsets(axes: Any, points: Sequence[Points], names: Sequence[str], style: Style) -> None:
-    """Points of several subsets, each in its colour; those that do not stand out are faint."""
+    """Points of several subsets, each in its colour; those that do not stand out are faint.
+
+    `names` are the entries of a legend: none where the panel beside has them.
+    """
     for turn in range(_TURNS):  # so that no subset hides the others
         for number, (x, y, strong) in enumerate(points):
             colour, part = subset_colour(number, len(points), style), slice(turn, None, _TURNS)

@@ -106,7 +106,7 @@ def volcano(
             frame = {"label": frames.labels[chosen], "state": state, "delta_core_mean": x}
             frame |= {"q_value": q[chosen, place], "significant": is_significant}
             rows.append(pd.DataFrame({"subset": name, **frame}))
-        _scatter(here, points, names, style)
+        _scatter(here, points, names if here is axes[0] else [], style)
         _count(here, counts, style)
         line = -np.log10(settings.significance)
         here.axhline(line, color=style.muted, linewidth=0.6, linestyle="--", zorder=0)
