@@ -1,7 +1,7 @@
 """States of charge: speed from finished tables, and truth on the synthetic cycled electrode.
 
     python benchmarks/bench_states.py speed [--particles 10000] [--states 4]
-    python benchmarks/bench_states.py redraw [--dock]
+    python benchmarks/bench_states.py redraw [--dock] [--figure volcano]
     python benchmarks/bench_states.py truth
     python benchmarks/bench_states.py spoilt
     python benchmarks/bench_states.py seeds [--seeds 50]
@@ -126,13 +126,16 @@ def speed(n: int, n_states: int) -> None:
     print(f"tables and figures together {tables + drawn + saved:.2f}")
 
 
-def redraw(n: int, n_states: int, in_dock: bool) -> None:
+def redraw(n: int, n_states: int, in_dock: bool, figures: list[str] | None) -> None:
     from states_redraw import redraw_dock, redraw_figures
 
     states, results, more = made_up(n, n_states)
     study = tabulate(states, results, **more)
     print(f"{n:,} particles × {n_states} states; from other subsets to the figure drawn")
-    redraw_dock(study) if in_dock else redraw_figures(Frames.of(study))
+    if in_dock:
+        redraw_dock(study, figures)
+    else:
+        redraw_figures(Frames.of(study), figures)
 
 
 def states_of(made: SyntheticElectrode) -> list[State]:
@@ -258,6 +261,7 @@ def seeds(n: int) -> None:
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("what", choices=("speed", "redraw", "truth", "spoilt", "seeds"))
+    parser.add_argument("--figure", action="append", help="redraw: only this one; several times")
     parser.add_argument("--dock", action="store_true", help="redraw: in the dock of a window")
     parser.add_argument("--particles", type=int, default=10_000)
     parser.add_argument("--states", type=int, default=4)
@@ -266,7 +270,7 @@ def main() -> None:
     if options.what == "speed":
         speed(options.particles, options.states)
     elif options.what == "redraw":
-        redraw(options.particles, options.states, options.dock)
+        redraw(options.particles, options.states, options.dock, options.figure)
     elif options.what == "truth":
         truth()
     elif options.what == "spoilt":

@@ -31,7 +31,7 @@ COLUMNS = "sphericity", "centroid_z_um"
 """Of whose quarters the subsets are."""
 
 
-def redraw_figures(frames: Frames) -> None:
+def redraw_figures(frames: Frames, figures: Sequence[str] | None = None) -> None:
     """Every figure, laid out in full each time, as the first of a dock is."""
     from matplotlib.backends.backend_agg import FigureCanvasAgg
 
@@ -49,10 +49,10 @@ def redraw_figures(frames: Frames) -> None:
     by_size, by_place = (n_tiles(frames, c) for c in COLUMNS)
     ones, fours = cycle([[s] for s in by_place]), cycle([by_size, by_place])
     print(f"laid out in full, {WIDTH_MM} × {HEIGHT_MM} mm; CPU s, build + draw = median of totals:")
-    _table(lambda name, what: draw(name, next(ones if what == ONE else fours)))
+    _table(lambda name, what: draw(name, next(ones if what == ONE else fours)), figures)
 
 
-def redraw_dock(study: Study) -> None:
+def redraw_dock(study: Study, figures: Sequence[str] | None = None) -> None:
     """Every figure in the dock State plots, from a click on subsets to the picture painted."""
     import napari
     from qtpy.QtCore import QSettings
@@ -97,7 +97,7 @@ def redraw_dock(study: Study) -> None:
 
     print(f"in the dock, {dock.canvas.width()} × {dock.canvas.height()} pixels; CPU s, from the "
           "click to the figure drawn + painted = median of totals:")  # fmt: skip
-    _table(draw)
+    _table(draw, figures)
     viewer.close()
 
 
@@ -108,10 +108,10 @@ def _settle(app: object, seconds: float) -> None:
         time.sleep(0.01)
 
 
-def _table(draw: Callable[[str, str], Times]) -> None:
+def _table(draw: Callable[[str, str], Times], figures: Sequence[str] | None) -> None:
     print(f"{'':14}" + "".join(f"{turn:>26}" for turn in TURNS))
     worst = 0.0
-    for name in FIGURES:
+    for name in figures or FIGURES:
         draw(name, FOUR), draw(name, ONE)
         cells = []
         for before, counted in TURNS.values():

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import importlib.util
+from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -10,9 +13,20 @@ from napari.components import ViewerModel
 from pytestqt.qtbot import QtBot
 
 from napari_battery.states.manifest import read_manifest
+from napari_battery.states.settings import StudyRules
+from napari_battery.states.study import apply_rules, write_study
 from napari_battery.volume import Volume
 from napari_battery.widgets.layers import KEY, add_volume
 from napari_battery.widgets.states_dock import StatesDock
+from napari_battery.widgets.study_holder import StudyHolder
+
+_spec = importlib.util.spec_from_file_location(
+    "electrode_tables", Path(__file__).parents[1] / "states" / "electrode_tables.py"
+)
+assert _spec is not None
+assert _spec.loader is not None
+tables = importlib.util.module_from_spec(_spec)
+_spec.loader.exec_module(tables)
 
 SHAPE = (6, 20, 20)
 STATES = (("pristine", "empty"), ("4.0 V", "charge"), ("4.4 V", "charge"), ("2.5 V", "discharge"))
@@ -153,3 +167,32 @@ def test_aligned_or_not_all_scans_are_taken_and_no_filtered_ones(
     dock.states.tick([])
     dock.use_aligned()
     assert names(dock) == [name for name, _ in STATES]
+
+
+def test_a_saved_study_is_opened_again(tmp_path: Path, qtbot: QtBot) -> None:
+    study = tables.study(60)
+    followed: dict[str, Any] = dict.fromkeys(("iou", "cross_iou", "largest_piece"), 1.0)
+    followed |= {"volume_change": 0.0, "shift_radii": 0.0, "pieces": 1, "touches_border": False}
+    followed |= {"core_voxels": 100, "volume_voxels": 10 * study.particles["volume_um3"]}
+    table = study.particles.assign(**followed, cross_label=study.particles["label"])
+    study = apply_rules(replace(study, particles=table), StudyRules())
+    write_study(tmp_path / "study", study)
+    viewer = ViewerModel()
+    dock = opened(viewer, qtbot)
+    with qtbot.waitSignal(StudyHolder.of(viewer).changed, timeout=60_000):
+        dock.open_study(tmp_path / "study")
+    qtbot.waitUntil(lambda: not dock.files.busy)
+    table = dock.results.table
+    assert [table.topLevelItem(k).text(1) for k in range(4)] == [
+        f"{n:,}" for n in study.summary["n"]
+    ]
+    assert dock.results.about.text().startswith("Synthetic data.")
+    assert "run the study" in dock.results.maps.said.text()
+    kept = StudyHolder.of(viewer).study.particles["kept"].sum()
+    row = dock.results.rules.form.rows["smallest"]
+    row.set_value(not row.value())  # rules are switched as ever
+    assert StudyHolder.of(viewer).study.particles["kept"].sum() != kept
+    dock.form.rows["exclude_layers"].set_value(study.settings.exclude_layers + 1)
+    assert "opened from its folder" in dock.runner.message.text()
+    again = opened(viewer, qtbot)  # the study outlives the dock
+    assert again.results.table.topLevelItemCount() == 4

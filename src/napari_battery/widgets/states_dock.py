@@ -23,9 +23,10 @@ from qtpy.QtWidgets import (
 from napari_battery.errors import InputError
 from napari_battery.progress import Progress
 from napari_battery.states.settings import StudySettings
+from napari_battery.states.tabulate import Study
 from napari_battery.widgets.choosers import LayerChooser
 from napari_battery.widgets.closing import delete_when_closed
-from napari_battery.widgets.forms import SettingsForm, explain
+from napari_battery.widgets.forms import SettingsForm, explain, remembered
 from napari_battery.widgets.layers import volume_from_layer
 from napari_battery.widgets.listening import listen
 from napari_battery.widgets.notice import Notice
@@ -50,12 +51,13 @@ from napari_battery.widgets.states_inputs import (
 )
 from napari_battery.widgets.states_results import ResultsPart
 from napari_battery.widgets.states_run import Measured, StateInput, measure
-from napari_battery.widgets.states_shown import LAST, ShownStudy
+from napari_battery.widgets.states_shown import LAST, ReopenedStudy, ShownStudy
 from napari_battery.widgets.states_taken import add_measured
 from napari_battery.widgets.track_reference import may_be_reference, reference_meant
 
 __all__ = ["StatesDock"]
 
+_FOLDER = "folders/studies"
 _CARRY, _SAME = "carried over from the first state", "the first state's, as they are"
 
 
@@ -83,6 +85,10 @@ class StatesDock(QWidget):
         self.open_button.setToolTip("Open a CSV list of states; its stacks become layers")
         self.save_button = QPushButton("Save list …")
         self.save_button.setToolTip("Write the list as CSV; images without a file go beside it")
+        self.study_button = QPushButton("Open study …")
+        self.study_button.setToolTip(
+            "A folder that “Save study” or napari-battery states wrote: its numbers, rules, tests"
+        )
         self.aligned_button = QPushButton("Use all aligned states")
         self.aligned_button.setToolTip(
             "Tick the states of the last alignment in its order (else all images), with the "
@@ -108,6 +114,7 @@ class StatesDock(QWidget):
         self.labels.layer_changed.connect(self._labels_chosen)
         self.open_button.clicked.connect(self._ask_open)
         self.save_button.clicked.connect(self._ask_save)
+        self.study_button.clicked.connect(self._ask_study)
         self.aligned_button.clicked.connect(self.use_aligned)
         self.form.changed.connect(self._settings_changed)
         self.results.greys.normalise.connect(self._normalise)
@@ -128,6 +135,7 @@ class StatesDock(QWidget):
         buttons = QHBoxLayout()
         buttons.addWidget(self.open_button)
         buttons.addWidget(self.save_button)
+        buttons.addWidget(self.study_button)
         column.addLayout(buttons)
         column.addWidget(self.editor)
         column.addWidget(self.aligned_button)
@@ -268,6 +276,34 @@ class StatesDock(QWidget):
 
     # --- the study
 
+    def _ask_study(self) -> None:
+        start = str(remembered().value(_FOLDER, ""))
+        folder = QFileDialog.getExistingDirectory(self, "Folder of a study", start)
+        if folder:
+            remembered().setValue(_FOLDER, folder)
+            self.open_study(Path(folder))
+
+    def open_study(self, folder: Path) -> None:
+        """Show a saved study: what it came to, as long as no other is run."""
+
+        def read(progress: Progress) -> Study:
+            from napari_battery.states.study_files import read_study
+
+            progress.begin(1, "Reading the study")
+            return read_study(folder)
+
+        def done(study: Study) -> None:
+            if self._session.viewer is None:
+                return
+            LAST[self._session] = ReopenedStudy(self._session, study)
+            self.form.set_value(study.settings)
+            self.results.rules.form.set_value(study.rules)
+            self.results.show_last(new=True)
+            self._later.start()
+            self.files.say(f"Opened the study in {folder.name}.")
+
+        self.files.start(read, done, "Reading the study")
+
     def run(self) -> None:
         """Measure what is not measured yet, and compare the states."""
         session = self._session
@@ -308,8 +344,9 @@ class StatesDock(QWidget):
             return
         analyses = add_measured(self._session, measured, inputs, self.states)
         shown = ShownStudy(self._session, measured, analyses, settings, rules)
-        if self._session in LAST:
-            shown.maps.adopt(LAST[self._session].maps)
+        before = LAST.get(self._session)
+        if before is not None and before.maps is not None:
+            shown.maps.adopt(before.maps)
         LAST[self._session] = shown
         self.results.show_last(new=True)
         self._later.start()  # once the results have taken their room

@@ -27,7 +27,7 @@ from napari_battery.widgets.states_greys import GreysPart
 from napari_battery.widgets.states_maps import MapsPart
 from napari_battery.widgets.states_noise import NoisePart
 from napari_battery.widgets.states_rules import RulesPart, study_reasons
-from napari_battery.widgets.states_shown import LAST, ShownStudy
+from napari_battery.widgets.states_shown import LAST, ReopenedStudy, ShownStudy
 from napari_battery.widgets.states_table import StatesTable
 from napari_battery.widgets.states_tests import TestsPart
 from napari_battery.widgets.track_map import ReasonMap
@@ -117,19 +117,20 @@ class ResultsPart(QWidget):
         self.notes.setPlainText("\n".join(f"• {note}" for note in study.notes))
         self.notes.setVisible(bool(study.notes))
         self.greys.show_study(study)
-        background = shown.measured.gathered.background
-        self.noise.show_study(study, background, shown.reference if new else None)
+        self.noise.show_study(study, shown.background, shown.reference if new else None)
         self.rules.show_study(study)
         self.tests.show_study(study)
         self.maps.follow(shown.maps)
-        if new and study.settings.matching == "labels":
+        if shown.maps is None:
+            self.maps.said.say("Maps need the images and labels: run the study on them.")
+        elif new and study.settings.matching == "labels":
             self.maps.show_maps()
 
     def stale_because(self, why: str) -> None:
         """Say that the study no longer fits, or nothing."""
         self.stale.say(f"Out of date: {why}." if why else "", "warning")
 
-    def _follow(self, shown: ShownStudy) -> None:
+    def _follow(self, shown: ShownStudy | ReopenedStudy) -> None:
         """Say so when labels are corrected after the study."""
         for history in shown.histories:
             if not any(history is one for one in self._followed):
@@ -140,7 +141,8 @@ class ResultsPart(QWidget):
         shown = LAST.get(self._session)
         if shown is not None:
             self.stale_because(shown.stale)
-            shown.maps.mark_stale(shown.stale)
+            if shown.maps is not None:
+                shown.maps.mark_stale(shown.stale)
 
     # --- rules
 

@@ -9,6 +9,8 @@ from weakref import WeakKeyDictionary, ref
 
 import pandas as pd
 
+from napari_battery.errors import InputError
+from napari_battery.states.noise import Background
 from napari_battery.states.run import study_of
 from napari_battery.states.settings import StudyRules, StudySettings
 from napari_battery.states.tabulate import Study, apply_rules
@@ -17,7 +19,7 @@ from napari_battery.widgets.states_map_layers import StateMapLayers
 from napari_battery.widgets.states_run import Measured
 from napari_battery.widgets.study_holder import StudyHolder
 
-__all__ = ["LAST", "ShownStudy"]
+__all__ = ["LAST", "ReopenedStudy", "ShownStudy"]
 
 _COLUMNS = (
     "volume_change", "shift_z_um", "shift_y_um", "shift_x_um", "delta_core_mean", "sem",
@@ -69,6 +71,11 @@ class ShownStudy:
     def reference(self) -> Any:
         """The labels of the first state, or None once they are gone."""
         return self._labels[0]()
+
+    @property
+    def background(self) -> Background | None:
+        """Where the noise was measured."""
+        return self.measured.gathered.background
 
     @property
     def histories(self) -> list[Any]:
@@ -137,10 +144,65 @@ class ShownStudy:
         StudyHolder.of(session.viewer).study = self.study
 
 
+class ReopenedStudy:
+    """A study read from its folder: all its numbers, but no layer and no voxel behind them.
+
+    Parameters
+    ----------
+    session : Session
+        Of the window.
+    study : Study
+        As it was saved.
+    """
+
+    maps = None
+    reference = None
+    background = None
+    stale = ""
+
+    def __init__(self, session: Session, study: Study) -> None:
+        self._session = ref(session)
+        self.histories: list[Any] = []
+        self.study = study
+        self._told()
+
+    def set_rules(self, rules: StudyRules) -> None:
+        """Count anew.
+
+        Raises
+        ------
+        InputError
+            As `apply_rules`; the study then stays as it was.
+        """
+        self.study = apply_rules(self.study, rules)
+        self._told()
+
+    def set_settings(
+        self, settings: StudySettings, repeats: Sequence[tuple[str, str]] | None = None
+    ) -> None:
+        """Refuse other settings: what they are applied to was not saved.
+
+        Raises
+        ------
+        InputError
+            If they are others than the study's.
+        """
+        if settings != self.study.settings or repeats:
+            raise InputError(
+                "This study was opened from its folder and keeps its settings; for others run it "
+                "again on its images."
+            )
+
+    def _told(self) -> None:
+        session = self._session()
+        if session is not None and session.viewer is not None:
+            StudyHolder.of(session.viewer).study = self.study
+
+
 def _columns_of(study: Study, state: str) -> pd.DataFrame:
     table = study.particles[(study.particles["state"] == state).to_numpy()]
     return table[["label", *(name for name in _COLUMNS if name in table)]]
 
 
-LAST: WeakKeyDictionary[Session, ShownStudy] = WeakKeyDictionary()
+LAST: WeakKeyDictionary[Session, ShownStudy | ReopenedStudy] = WeakKeyDictionary()
 """The study of each window."""
