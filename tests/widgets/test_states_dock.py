@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import pandas as pd
 import pytest
 from napari.components import ViewerModel
 from pytestqt.qtbot import QtBot
@@ -15,6 +16,7 @@ from pytestqt.qtbot import QtBot
 from napari_battery.states.manifest import read_manifest
 from napari_battery.states.settings import StudyRules
 from napari_battery.states.study import apply_rules, write_study
+from napari_battery.tables import STUDY_NOISE
 from napari_battery.volume import Volume
 from napari_battery.widgets.layers import KEY, add_volume
 from napari_battery.widgets.states_dock import StatesDock
@@ -174,18 +176,20 @@ def test_a_saved_study_is_opened_again(tmp_path: Path, qtbot: QtBot) -> None:
     followed: dict[str, Any] = dict.fromkeys(("iou", "cross_iou", "largest_piece"), 1.0)
     followed |= {"volume_change": 0.0, "shift_radii": 0.0, "pieces": 1, "touches_border": False}
     followed |= {"core_voxels": 100, "volume_voxels": 10 * study.particles["volume_um3"]}
+    followed |= {"p_value": study.particles["q_value"] / 2, "note": ""}
     table = study.particles.assign(**followed, cross_label=study.particles["label"])
-    study = apply_rules(replace(study, particles=table), StudyRules())
+    noise = pd.DataFrame({"state": [state.name for state in study.states], "sigma": 5.0})
+    for name in STUDY_NOISE[2:]:
+        noise[name] = "given" if name == "source" else 1.0
+    study = apply_rules(replace(study, particles=table, noise=noise), StudyRules())
     write_study(tmp_path / "study", study)
     viewer = ViewerModel()
     dock = opened(viewer, qtbot)
     with qtbot.waitSignal(StudyHolder.of(viewer).changed, timeout=60_000):
         dock.open_study(tmp_path / "study")
     qtbot.waitUntil(lambda: not dock.files.busy)
-    table = dock.results.table
-    assert [table.topLevelItem(k).text(1) for k in range(4)] == [
-        f"{n:,}" for n in study.summary["n"]
-    ]
+    shown = [dock.results.table.topLevelItem(k) for k in range(4)]
+    assert [item.text(1) for item in shown if item] == [f"{n:,}" for n in study.summary["n"]]
     assert dock.results.about.text().startswith("Synthetic data.")
     assert "run the study" in dock.results.maps.said.text()
     kept = StudyHolder.of(viewer).study.particles["kept"].sum()

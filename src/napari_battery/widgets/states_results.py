@@ -122,6 +122,7 @@ class ResultsPart(QWidget):
         self.tests.show_study(study)
         self.maps.follow(shown.maps)
         if shown.maps is None:
+            self.noise.said.say("As saved with the study; where it was measured was not.")
             self.maps.said.say("Maps need the images and labels: run the study on them.")
         elif new and study.settings.matching == "labels":
             self.maps.show_maps()
