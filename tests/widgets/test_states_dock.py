@@ -181,7 +181,11 @@ def test_a_saved_study_is_opened_again(tmp_path: Path, qtbot: QtBot) -> None:
     noise = pd.DataFrame({"state": [state.name for state in study.states], "sigma": 5.0})
     for name in STUDY_NOISE[2:]:
         noise[name] = "given" if name == "source" else 1.0
-    study = apply_rules(replace(study, particles=table, noise=noise), StudyRules())
+    in_solid = study.greys["grey"] > 120
+    counts = {"empty": ~in_solid * study.greys["count"], "solid": in_solid * study.greys["count"]}
+    greys = study.greys.assign(**counts)
+    study = replace(study, particles=table, noise=noise, greys=greys)
+    study = apply_rules(study, StudyRules())
     write_study(tmp_path / "study", study)
     viewer = ViewerModel()
     dock = opened(viewer, qtbot)
