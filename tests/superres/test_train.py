@@ -146,7 +146,7 @@ def test_a_checkpoint_runs_no_code(images, tmp_path):
         def __reduce__(self):
             return (print, ("run",))
 
-    torch.save({"format": "napari-battery-training/1", "asked": Evil()}, tmp_path / CHECKPOINT)
+    torch.save({"format": "napari-battery-training/2", "asked": Evil()}, tmp_path / CHECKPOINT)
     with pytest.raises(InputError, match="cannot be read"):
         read_checkpoint(tmp_path)
 
@@ -188,8 +188,9 @@ def test_training_further_begins_where_the_model_is(images, tmp_path):
     first = train(*images, TrainSettings(**TINY))
     written = write_model(tmp_path / "first.safetensors", first.model)
     settings = TrainSettings(
-        **{**TINY, "epochs": 1, "steps_per_epoch": 1, "learning_rate": 1e-9, "schedule": "constant"}
-    )
+        **{**TINY, "epochs": 1, "steps_per_epoch": 1, "learning_rate": 1e-9,
+           "optimiser": "adam", "schedule": "constant"}
+    )  # fmt: skip
     further = train(
         [image(3)], images[1], settings, start=read_model(tmp_path / "first.safetensors")
     )

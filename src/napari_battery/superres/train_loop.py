@@ -21,6 +21,7 @@ from napari_battery.errors import InputError
 from napari_battery.progress import Cancelled, Progress
 from napari_battery.superres.losses import inner, measures, pixel_loss, psnr
 from napari_battery.superres.networks.interface import Network
+from napari_battery.superres.optimisers import Optimiser
 from napari_battery.superres.patches import Patches
 from napari_battery.superres.train_gan import Adversary
 from napari_battery.superres.train_settings import TrainSettings
@@ -101,9 +102,8 @@ class Loop:
         self.patches, self.settings, self.state = patches, settings, state
         self.device, self.precision = device, precision
         self._validation = validation
-        fused = device in ("cpu", "cuda")
-        self._optimiser = torch.optim.Adam(
-            network.parameters(), lr=_given(settings.learning_rate), fused=fused
+        self._optimiser = Optimiser(
+            self.network, settings.optimiser or "adam", _given(settings.learning_rate)
         )
         weight = _given(settings.adversarial_weight)
         self._adversary = (
@@ -155,7 +155,7 @@ class Loop:
         if self._adversary is not None:
             with self._cast():
                 self._adversary.learn(predicted, y)
-        self._optimiser.zero_grad(set_to_none=True)
+        self._optimiser.clear()
         seen, wanted = inner(predicted, border), inner(y, border)
         loss = pixel_loss(str(settings.loss), seen, wanted)
         if self._adversary is not None:
@@ -172,9 +172,7 @@ class Loop:
     def _epoch(self, steps: int, total: int, progress: Progress) -> dict[str, float]:
         sums: dict[str, float] = {}
         for _ in range(steps):
-            rate = self._rate(total)
-            for group in self._optimiser.param_groups:
-                group["lr"] = rate
+            self._optimiser.rate = self._rate(total)
             for name, value in self.step().items():
                 sums[name] = sums.get(name, 0.0) + value
             self.state.steps += 1
@@ -217,7 +215,7 @@ class Loop:
         validated = self.validate()
         loss = validated[settings_loss(settings)]
         state.epoch += 1
-        rate = float(self._optimiser.param_groups[0]["lr"])
+        rate = self._optimiser.rate
         if loss < state.best_loss:
             state.best_loss, state.best_epoch, state.since_better = loss, state.epoch, 0
             state.best = _copied(self._averaged())

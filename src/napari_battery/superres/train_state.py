@@ -27,7 +27,7 @@ __all__ = [
 ]
 
 CHECKPOINT = "checkpoint.pt"
-_FORMAT = "napari-battery-training/1"
+_FORMAT = "napari-battery-training/2"
 _LOOKED_AT = 1 << 20
 
 
