@@ -1,7 +1,8 @@
 """Write the tables of docs/super-resolution.md: the shipped models, judged where none learnt.
 
-Two pairs: the part of the real sandstone that was kept out of training, and a synthetic
-electrode. Models of the person's own can be judged along: ``--model FILE``.
+Three pairs: the part of the real sandstone that was kept out of training, a synthetic
+electrode, and the inside of a larger one. Models of the person's own can be judged along:
+``--model FILE``.
 """
 
 from __future__ import annotations
@@ -34,6 +35,8 @@ SEED = 31415
 """Of the synthetic electrode: another one than any that models are trained on."""
 SETTINGS = JudgeSettings()
 DEFAULT = "battery"
+INSIDE = tuple(slice(margin, margin + n) for margin, n in ((28, 128), (56, 256), (56, 256)))
+"""What is judged of a larger electrode: as much as of the first, away from the scans' faces."""
 
 TITLES = {
     "ssim": "SSIM",
@@ -101,6 +104,29 @@ def synthetic(models: Sequence[Model], progress: Progress) -> list[Judged]:
             ),
         )
     ]
+
+
+def inside(models: Sequence[Model], progress: Progress) -> Judged:
+    """A larger synthetic electrode against the truth, away from the faces of the scans."""
+    z, y, x = (w.stop + w.start for w in INSIDE)
+    pair = scan_pair(ScanPairSettings(size_z=z, size_y=y, size_x=x, seed=SEED), progress)
+    settings = SETTINGS.model_copy(update={"crack": 1})
+    return Judged(
+        "Electrode (synthetic), inside, against the truth",
+        f"A larger one, made alike, of {z} × {y} × {x} voxels: {region_words(INSIDE)} of it. At a "
+        "scan's faces the networks have only half of the surroundings that they read; here they "
+        "have all, as in most of a stack of many hundred slices.",
+        f"electrode, seed {SEED} (synthetic), inside, against the noise-free truth",
+        judge(
+            pair.low,
+            pair.clean_high,
+            models,
+            settings,
+            progress,
+            labels=pair.cracks,
+            boxes=[INSIDE],
+        ),
+    )
 
 
 def section(title: str, about: str, judged: Judgement) -> str:
@@ -192,7 +218,7 @@ def main() -> None:
     shipped = [] if options.only else [m for m in list_models() if m.shipped]
     models = [read_model(m.path) for m in shipped] + [read_model(m) for m in options.model]
     with terminal_progress(quiet=False) as progress:
-        judged = [real(models, progress), *synthetic(models, progress)]
+        judged = [real(models, progress), *synthetic(models, progress), inside(models, progress)]
     if options.cards:
         write_cards([model.path for model in shipped], judged)
     text = page_of(judged)

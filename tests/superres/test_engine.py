@@ -189,11 +189,11 @@ def test_the_tile_suits_the_plane_and_the_network() -> None:
 
 def test_blocks_that_hold_too_little_are_refused() -> None:
     engine = Engine(drawn("battery"), "cpu", "float32")
-    with pytest.raises(InputError, match="reads 15 slices at a time"):
+    with pytest.raises(InputError, match="reads 27 slices at a time"):
         engine.run(np.zeros((4, 30, 30), np.float32))
     side = 2 * engine.halo
     with pytest.raises(InputError, match=f"margin of {engine.halo} pixels"):
-        engine.run_inside(np.zeros((15, side, side), np.float32))
+        engine.run_inside(np.zeros((27, side, side), np.float32))
 
 
 def test_out_of_memory_is_said_in_pythons_way(monkeypatch: pytest.MonkeyPatch) -> None:

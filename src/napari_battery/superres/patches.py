@@ -128,7 +128,8 @@ class _Places:
         if min(self.room) < 1:
             raise InputError(
                 f"“{image.name}” has {image.shape} voxels, too few for a patch of {slices} slices "
-                f"of {patch} × {patch}: make the patch smaller, or leave the image out."
+                f"of {patch} × {patch}: make the patch smaller, read fewer slices, or leave the "
+                "image out."
             )
         self._free = None if image.valid is None else _free(image.valid, slices, patch)
         if self._free is None:
