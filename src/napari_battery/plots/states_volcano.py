@@ -33,6 +33,8 @@ __all__ = ["volcano", "volcano_points"]
 _LEAST_Q = 1e-300
 _REACH = 0.995
 """Share of particles within the axes; those beyond stand at their edge."""
+_LINE, _MOST_LINES = 0.07, 4
+"""Height of a line of counts as a share of the axes, and how many are written."""
 
 
 def volcano_points(frames: Frames) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
@@ -115,7 +117,7 @@ def volcano(
     outer_titles(axes, style, axis_title("delta_core_mean"), r"$-\log_{10}\,q$")
     for here in axes:
         here.set_xlim(-right, right)
-        here.set_ylim(-0.02 * top, 1.22 * top)
+        here.set_ylim(-0.02 * top, top / (0.89 - _LINE * min(len(shown), _MOST_LINES)))
     words = f"dashed: q = {settings.significance:g} (Benjamini–Hochberg)"
     small_print(figure, style, joined_note(words, frames.note))
     shared_legend(figure, axes[0], style, grow=is_new)
@@ -150,9 +152,9 @@ def _scatter(axes: Any, points: list[tuple[Any, Any, Any]], names: list[str], st
 def _count(axes: Any, counts: list[tuple[int, int, int, int]], style: Style) -> None:
     """Significantly darker and brighter particles of each subset, in the upper corners."""
     n = len(counts)
-    for line, (number, down, up, of) in enumerate(counts[:4]):
+    for line, (number, down, up, of) in enumerate(counts[:_MOST_LINES]):
         colour = style.foreground if n == 1 else subset_colour(number, n, style)
-        place = 0.985 - 0.07 * line
+        place = 0.985 - _LINE * line
         share = f" of {of:,}" if n == 1 else ""
         for x, side, text in ((0.02, "left", f"↓ {down:,}"), (0.98, "right", f"↑ {up:,}{share}")):
             axes.text(
