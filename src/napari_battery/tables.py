@@ -1,4 +1,4 @@
-"""The shared tables: reading and writing them as CSV; their columns stand in `columns`."""
+"""The shared tables: reading and writing them as CSV; see `columns` and `table_columns`."""
 
 from __future__ import annotations
 
@@ -10,8 +10,10 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from napari_battery.columns import (
-    COLUMNS,
+from napari_battery.columns import COLUMNS, Column, column_title
+from napari_battery.errors import InputError
+from napari_battery.files import atomic_path
+from napari_battery.table_columns import (
     CONTACTS,
     INSIDE,
     INSIDE_PROFILE,
@@ -37,11 +39,7 @@ from napari_battery.columns import (
     TRAINING,
     VALIDATION,
     VALIDATION_REGIONS,
-    Column,
-    column_title,
 )
-from napari_battery.errors import InputError
-from napari_battery.files import atomic_path
 
 __all__ = [
     "COLUMNS",

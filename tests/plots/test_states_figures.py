@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-import importlib.util
-from pathlib import Path
+import gc
+import weakref
 
+import electrode_tables as tables
 import numpy as np
 import pandas as pd
 import pytest
@@ -18,14 +19,6 @@ from napari_battery.plots.states_shares import shares_table
 from napari_battery.plots.style import PAPER, new_figure
 from napari_battery.states.frames import Frames
 from napari_battery.states.subsets import all_particles, n_tiles, where
-
-_spec = importlib.util.spec_from_file_location(
-    "electrode_tables", Path(__file__).parents[1] / "states" / "electrode_tables.py"
-)
-assert _spec is not None
-assert _spec.loader is not None
-tables = importlib.util.module_from_spec(_spec)
-_spec.loader.exec_module(tables)
 
 
 @pytest.fixture(scope="module")
@@ -153,6 +146,16 @@ def test_a_figure_drawn_into_again_shows_what_a_new_one_would(frames, name):
             figures.draw_states_figure(name, frames, subsets, settings, figure=figure)
             last = figure
         assert seen(used) == seen(last)
+
+
+@pytest.mark.parametrize("name", list(figures.FIGURES))
+def test_a_figure_put_away_is_freed(frames, name):
+    """Its panels are kept for the next drawing, but not beyond the figure."""
+    drawn = figures.draw_states_figure(name, frames, ())
+    gone = weakref.ref(drawn.figure)
+    del drawn
+    gc.collect()
+    assert gone() is None
 
 
 def test_panels_of_one_row_have_the_same_limits(frames):

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import importlib.util
-from pathlib import Path
-
+import electrode_tables as tables
 import numpy as np
 import pandas as pd
 import pytest
@@ -17,14 +15,6 @@ from napari_battery.states.statistics import particles_needed
 from napari_battery.states.study import compare_states
 from napari_battery.states.subsets import Subset, all_particles, n_tiles, where
 from napari_battery.tables import STATES
-
-_spec = importlib.util.spec_from_file_location(
-    "electrode_tables", Path(__file__).with_name("electrode_tables.py")
-)
-assert _spec is not None
-assert _spec.loader is not None
-tables = importlib.util.module_from_spec(_spec)
-_spec.loader.exec_module(tables)
 
 
 @pytest.mark.parametrize("matched", [True, False])

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import importlib.util
-from pathlib import Path
-
+import electrode_tables as tables
 import numpy as np
 import pytest
 
@@ -12,14 +10,6 @@ from napari_battery.errors import InputError
 from napari_battery.radial import population_profile
 from napari_battery.states.frames import Frames
 from napari_battery.states.profiles import state_profiles
-
-_spec = importlib.util.spec_from_file_location(
-    "electrode_tables", Path(__file__).with_name("electrode_tables.py")
-)
-assert _spec is not None
-assert _spec.loader is not None
-tables = importlib.util.module_from_spec(_spec)
-_spec.loader.exec_module(tables)
 
 
 @pytest.mark.parametrize("value", ["mean", "normalised_max"])

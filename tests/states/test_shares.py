@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import importlib.util
-from pathlib import Path
-
+import electrode_tables as tables
 import numpy as np
 import pytest
 from hypothesis import given, settings
@@ -13,14 +11,6 @@ from scipy.stats import binomtest
 
 from napari_battery.errors import InputError
 from napari_battery.states import shares
-
-_spec = importlib.util.spec_from_file_location(
-    "electrode_tables", Path(__file__).with_name("electrode_tables.py")
-)
-assert _spec is not None
-assert _spec.loader is not None
-tables = importlib.util.module_from_spec(_spec)
-_spec.loader.exec_module(tables)
 
 
 @pytest.fixture(scope="module")

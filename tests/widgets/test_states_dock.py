@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import importlib.util
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+import electrode_tables as tables
 import numpy as np
 import pandas as pd
 import pytest
@@ -21,14 +21,6 @@ from napari_battery.volume import Volume
 from napari_battery.widgets.layers import KEY, add_volume
 from napari_battery.widgets.states_dock import StatesDock
 from napari_battery.widgets.study_holder import StudyHolder
-
-_spec = importlib.util.spec_from_file_location(
-    "electrode_tables", Path(__file__).parents[1] / "states" / "electrode_tables.py"
-)
-assert _spec is not None
-assert _spec.loader is not None
-tables = importlib.util.module_from_spec(_spec)
-_spec.loader.exec_module(tables)
 
 SHAPE = (6, 20, 20)
 STATES = (("pristine", "empty"), ("4.0 V", "charge"), ("4.4 V", "charge"), ("2.5 V", "discharge"))

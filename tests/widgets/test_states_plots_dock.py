@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-import importlib.util
 import json
-from pathlib import Path
 from types import SimpleNamespace
 
+import electrode_tables as tables
 import numpy as np
 import pandas as pd
 import pytest
@@ -20,14 +19,6 @@ from napari_battery.widgets.session import Session
 from napari_battery.widgets.states_plots_add import in_world
 from napari_battery.widgets.states_plots_dock import StatePlotsDock
 from napari_battery.widgets.study_holder import StudyHolder
-
-_spec = importlib.util.spec_from_file_location(
-    "electrode_tables", Path(__file__).parents[1] / "states" / "electrode_tables.py"
-)
-assert _spec is not None
-assert _spec.loader is not None
-tables = importlib.util.module_from_spec(_spec)
-_spec.loader.exec_module(tables)
 
 
 def study_of(frames, **changes):

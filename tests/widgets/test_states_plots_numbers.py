@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-import importlib.util
 import json
-from pathlib import Path
 
+import electrode_tables as tables
 import pandas as pd
 import pytest
 from qtpy.QtWidgets import QApplication
@@ -16,14 +15,6 @@ from napari_battery.states.recipes import Recipe, all_parts
 from napari_battery.tables import STATES_BY_SUBSET, TESTS_BY_SUBSET
 from napari_battery.widgets.states_plots_dock import StatePlotsDock
 from napari_battery.widgets.study_holder import StudyHolder
-
-_spec = importlib.util.spec_from_file_location(
-    "electrode_tables", Path(__file__).parents[1] / "states" / "electrode_tables.py"
-)
-assert _spec is not None
-assert _spec.loader is not None
-tables = importlib.util.module_from_spec(_spec)
-_spec.loader.exec_module(tables)
 
 
 @pytest.fixture
@@ -78,14 +69,14 @@ def test_what_is_asked_is_answered(dock):
     numbers = dock.numbers
     numbers.work_out()
     before = numbers.states["particles_needed"].dropna()
-    numbers.change.setValue(0.5)
-    numbers.sigmas.setValue(2.5)
-    numbers.alternative.setCurrentIndex(numbers.alternative.findData("less"))
+    numbers.ask.change.setValue(0.5)
+    numbers.ask.sigmas.setValue(2.5)
+    numbers.ask.alternative.setCurrentIndex(numbers.ask.alternative.findData("less"))
     numbers.work_out()
     after = numbers.states["particles_needed"].dropna()
     assert ((after - before).abs() <= 1).all()  # (5/1)² is (2.5/0.5)²
     assert (numbers.tests["critical"] == -2.5).all()
-    numbers.first.setCurrentText("2.5 V")
+    numbers.ask.first.setCurrentText("2.5 V")
     numbers.work_out()
     assert numbers.tests is None
     assert "two different states" in numbers.said.text()

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
-from weakref import WeakKeyDictionary
 
 import numpy as np
 
@@ -19,7 +18,6 @@ __all__ = ["grid_of", "outer_titles", "panel_title", "panels", "share_limits"]
 _LEAST_MM = 42.0
 """Least width of a panel."""
 
-
 _MOST_KEPT = 12
 """Of a figure: what was drawn, times how many panels."""
 
@@ -31,7 +29,10 @@ class _Kept:
         self.axes, self.dressed = axes, False
 
 
-_kept: WeakKeyDictionary[Figure, dict[tuple[Any, ...], _Kept]] = WeakKeyDictionary()
+def _kept_by(figure: Any) -> dict[tuple[Any, ...], _Kept]:
+    """Panels of a figure. They know it, so it holds them itself: else it would never be freed."""
+    known: dict[tuple[Any, ...], _Kept] = vars(figure).setdefault("_kept_panels", {})
+    return known
 
 
 def panels(
@@ -76,7 +77,7 @@ def panels(
     down = -(-n // across)
     first = 85.0 if n == 1 else width_mm * across + 12
     figure = start(figure, style, width_mm=first, height_mm=height_mm * down + 7)
-    known = _kept.setdefault(figure, {})
+    known = _kept_by(figure)
     key = (kind, n, across, share, style)
     kept = known.pop(key, None)
     if kept is None:
@@ -129,7 +130,7 @@ def share_limits(axes: Sequence[Axes], *, x: bool = True, y: bool = True) -> Non
 
 def outer_titles(axes: Sequence[Axes], style: Style, x: str = "", y: str = "") -> None:
     """Axis titles where they are not said by the panel beside or below; dresses all panels."""
-    known = (kept for of_figure in _kept.values() for kept in of_figure.values())
+    known = _kept_by(axes[0].get_figure()).values()
     kept = next((one for one in known if one.axes[0] is axes[0]), None)
     across = sum(_spec(here).rowspan.start == 0 for here in axes)
     for number, here in enumerate(axes):

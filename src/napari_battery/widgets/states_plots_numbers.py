@@ -12,7 +12,6 @@ import pandas as pd
 from qtpy.QtCore import QTimer
 from qtpy.QtWidgets import (
     QApplication,
-    QComboBox,
     QFileDialog,
     QGridLayout,
     QHBoxLayout,
@@ -29,20 +28,13 @@ from napari_battery.states.subsets import Subset
 from napari_battery.tables import column_title, write_table
 from napari_battery.widgets.forms import remembered
 from napari_battery.widgets.notice import Notice
-from napari_battery.widgets.spin import PlainSpinBox
+from napari_battery.widgets.states_question import StatesQuestion
 from napari_battery.widgets.states_table import PlainTable, number, with_error
 
 __all__ = ["NumbersPart"]
 
 _AFTER_MS = 100
 """After the figure: it comes first."""
-_NARROW = 70
-"""Pixels that a field may shrink to, so that a narrow dock holds the line."""
-_ALTERNATIVES = {
-    "two-sided": "differs",
-    "less": "is darker",
-    "greater": "is brighter",
-}
 _STATES = {
     "State": "In order; the first is the reference",
     "Subset": "Those ticked above",
@@ -87,61 +79,30 @@ class NumbersPart(QWidget):
         """``tables.TESTS_BY_SUBSET`` of what is shown."""
         self.states_table = PlainTable(tuple(_STATES), tuple(_STATES.values()))
         self.tests_table = PlainTable(tuple(_TESTS), tuple(_TESTS.values()))
-        self.first, self.second, self.alternative = QComboBox(), QComboBox(), QComboBox()
-        self.change, self.sigmas = PlainSpinBox(0.001, 1e6), PlainSpinBox(0.1, 20.0)
+        self.ask = StatesQuestion()
         self.copy_button, self.save_button = QPushButton("Copy"), QPushButton("Save CSV …")
         self.said = Notice()
         self._later = QTimer(self)
         self._later.setSingleShot(True)
         self._later.setInterval(_AFTER_MS)
         self._later.timeout.connect(self.work_out)
-        self._dress()
+        self.ask.sigmas.setToolTip("Critical value of the test, and standard errors of that change")
+        self.copy_button.setToolTip("Both tables, tab by tab, as spreadsheets take them")
+        self.save_button.setToolTip("Both tables as CSV, and how they were made")
         self._lay_out()
-        for combo in (self.first, self.second, self.alternative):
+        for combo in self.ask.combos:
             combo.activated.connect(self._asked)
-        for spin in (self.change, self.sigmas):
+        for spin in self.ask.spins:
             spin.valueChanged.connect(self._asked)
         self.copy_button.clicked.connect(self.copy)
         self.save_button.clicked.connect(self._ask_save)
 
-    def _dress(self) -> None:
-        self.first.setToolTip("State to compare with")
-        self.second.setToolTip("State that is compared")
-        self.alternative.setToolTip("What is asked of the mean at the left")
-        for name, text in _ALTERNATIVES.items():
-            self.alternative.addItem(text, name)
-        for combo in (self.first, self.second, self.alternative):
-            combo.setSizeAdjustPolicy(
-                QComboBox.SizeAdjustPolicy.AdjustToMinimumContentsLengthWithIcon
-            )
-            combo.setMinimumContentsLength(6)
-            combo.setMinimumWidth(_NARROW)
-        for spin in (self.change, self.sigmas):
-            spin.setMinimumWidth(_NARROW)
-        self.change.setValue(1.0)
-        self.change.setSuffix(" grey levels")
-        self.change.setToolTip("Mean change that shall be seen")
-        self.sigmas.setValue(5.0)
-        self.sigmas.setSuffix(" σ")
-        self.sigmas.setToolTip("Critical value of the test, and standard errors of that change")
-        self.copy_button.setToolTip("Both tables, tab by tab, as spreadsheets take them")
-        self.save_button.setToolTip("Both tables as CSV, and how they were made")
-
     def _lay_out(self) -> None:
         grid = QGridLayout()
-        pair = QHBoxLayout()
-        pair.addWidget(self.second, 1)
-        pair.addWidget(self.alternative, 1)
-        pair.addWidget(QLabel("vs"))
-        pair.addWidget(self.first, 1)
-        wish = QHBoxLayout()
-        wish.addWidget(self.change, 1)
-        wish.addWidget(QLabel("at"))
-        wish.addWidget(self.sigmas, 1)
         grid.addWidget(QLabel("To see"), 0, 0)
-        grid.addLayout(wish, 0, 1)
+        grid.addLayout(self.ask.wish(), 0, 1)
         grid.addWidget(QLabel("Test"), 1, 0)
-        grid.addLayout(pair, 1, 1)
+        grid.addLayout(self.ask.pair(), 1, 1)
         grid.setColumnStretch(1, 1)
         buttons = QHBoxLayout()
         buttons.addWidget(self.copy_button)
@@ -162,15 +123,10 @@ class NumbersPart(QWidget):
 
     def _offer(self, frames: Frames, study: Any) -> None:
         """The states of a study; those chosen stay chosen."""
-        names = frames.states
-        for combo, place in ((self.first, 0), (self.second, len(names) - 1)):
-            before = combo.currentText()
-            combo.clear()
-            combo.addItems(names)
-            combo.setCurrentIndex(names.index(before) if before in names else place)
-        self.sigmas.blockSignals(True)
-        self.sigmas.setValue(study.settings.n_sigma)
-        self.sigmas.blockSignals(False)
+        self.ask.offer(frames.states, len(frames.states) - 1)
+        self.ask.sigmas.blockSignals(True)
+        self.ask.sigmas.setValue(study.settings.n_sigma)
+        self.ask.sigmas.blockSignals(False)
 
     def _asked(self, *_: Any) -> None:
         self._is_stale = True
@@ -191,17 +147,17 @@ class NumbersPart(QWidget):
         self._is_stale = False
         self.states = self.tests = None
         self.said.say("")
-        first, second = self.first.currentText(), self.second.currentText()
+        first, second = self.ask.states
         if frames is not None:
-            n_sigma = self.sigmas.value()
+            n_sigma = self.ask.sigmas.value()
             try:
                 self.states = states_by_subset(
-                    study, frames, self._subsets, change=self.change.value(), n_sigma=n_sigma
+                    study, frames, self._subsets, change=self.ask.change.value(), n_sigma=n_sigma
                 )
                 if first == second:
                     self.said.say("Choose two different states to test.")
                 else:
-                    asked = self.alternative.currentData()
+                    asked = self.ask.alternative.currentData()
                     self.tests = compare_by_subset(
                         study, frames, self._subsets, [(first, second)], asked, n_sigma
                     )

@@ -28,7 +28,33 @@ _COLUMNS = (
 """Columns of the study that the results table and the map of a state show."""
 
 
-class ShownStudy:
+class _OfWindow:
+    """A study that the window's docks share; it may outlive the dock, but holds no viewer."""
+
+    study: Study
+
+    def __init__(self, session: Session) -> None:
+        self._session = ref(session)
+
+    def set_rules(self, rules: StudyRules) -> None:
+        """Count anew; nothing is measured.
+
+        Raises
+        ------
+        InputError
+            As `apply_rules`; the study then stays as it was.
+        """
+        self.study = apply_rules(self.study, rules)
+        self._told()
+
+    def _told(self) -> None:
+        """Hand the study to the window's other docks."""
+        session = self._session()
+        if session is not None and session.viewer is not None:
+            StudyHolder.of(session.viewer).study = self.study
+
+
+class ShownStudy(_OfWindow):
     """A study that outlives the dock, but holds neither viewer nor voxels.
 
     Parameters
@@ -51,7 +77,7 @@ class ShownStudy:
         settings: StudySettings,
         rules: StudyRules,
     ) -> None:
-        self._session = ref(session)
+        super().__init__(session)
         self.measured = replace(measured, labels={})
         self._analyses = [ref(one) for one in analyses]
         self._labels = [ref(one.labels) for one in analyses]
@@ -92,17 +118,6 @@ class ShownStudy:
                 return f"{name} were corrected since"
         return ""
 
-    def set_rules(self, rules: StudyRules) -> None:
-        """Count anew; nothing is measured.
-
-        Raises
-        ------
-        InputError
-            As `apply_rules`; the study then stays as it was.
-        """
-        self.study = apply_rules(self.study, rules)
-        self._told()
-
     def set_settings(
         self, settings: StudySettings, repeats: Sequence[tuple[str, str]] | None = None
     ) -> None:
@@ -127,7 +142,7 @@ class ShownStudy:
         return study_of(measured.states, measured.gathered, settings, rules, repeats=self.repeats)
 
     def _told(self) -> None:
-        """Hand the study to the window's other docks, and its columns to the tables."""
+        """Hand the study to the window's other docks, its columns to the tables before."""
         session = self._session()
         if session is None or session.viewer is None:
             return
@@ -141,10 +156,10 @@ class ShownStudy:
                 if one is session.current or one.labels is not session.picked_layer:
                     session.refresh_features(one)
                 session.table_changed.emit(one)
-        StudyHolder.of(session.viewer).study = self.study
+        super()._told()
 
 
-class ReopenedStudy:
+class ReopenedStudy(_OfWindow):
     """A study read from its folder: all its numbers, but no layer and no voxel behind them.
 
     Parameters
@@ -161,20 +176,9 @@ class ReopenedStudy:
     stale = ""
 
     def __init__(self, session: Session, study: Study) -> None:
-        self._session = ref(session)
+        super().__init__(session)
         self.histories: list[Any] = []
         self.study = study
-        self._told()
-
-    def set_rules(self, rules: StudyRules) -> None:
-        """Count anew.
-
-        Raises
-        ------
-        InputError
-            As `apply_rules`; the study then stays as it was.
-        """
-        self.study = apply_rules(self.study, rules)
         self._told()
 
     def set_settings(
@@ -192,11 +196,6 @@ class ReopenedStudy:
                 "This study was opened from its folder and keeps its settings; for others run it "
                 "again on its images."
             )
-
-    def _told(self) -> None:
-        session = self._session()
-        if session is not None and session.viewer is not None:
-            StudyHolder.of(session.viewer).study = self.study
 
 
 def _columns_of(study: Study, state: str) -> pd.DataFrame:

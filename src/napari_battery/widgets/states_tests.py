@@ -5,22 +5,14 @@ from __future__ import annotations
 from typing import Any
 
 import numpy as np
-from qtpy.QtWidgets import QComboBox, QFormLayout, QHBoxLayout, QLabel, QVBoxLayout, QWidget
+from qtpy.QtWidgets import QFormLayout, QVBoxLayout, QWidget
 
 from napari_battery.errors import InputError
 from napari_battery.widgets.notice import Notice
-from napari_battery.widgets.spin import PlainSpinBox
+from napari_battery.widgets.states_question import StatesQuestion
 from napari_battery.widgets.states_table import number
 
 __all__ = ["TestsPart"]
-
-_ALTERNATIVES = {
-    "two-sided": "differs",
-    "less": "is darker",
-    "greater": "is brighter",
-}
-_NARROW = 70
-"""Pixels that a field may shrink to, so that a narrow dock holds the line."""
 
 
 class TestsPart(QWidget):
@@ -31,70 +23,35 @@ class TestsPart(QWidget):
     def __init__(self) -> None:
         super().__init__()
         self._study: Any = None
-        self.first, self.second, self.alternative = QComboBox(), QComboBox(), QComboBox()
-        self.first.setToolTip("State to compare with")
-        self.second.setToolTip("State that is compared")
-        for name, text in _ALTERNATIVES.items():
-            self.alternative.addItem(text, name)
-        self.alternative.setToolTip("What is asked of the second state's mean")
+        self.ask = StatesQuestion()
         self.said = Notice()
-        self.change = PlainSpinBox(0.001, 1e6)
-        self.change.setValue(1.0)
-        self.change.setSuffix(" grey levels")
-        self.change.setToolTip("Mean change that shall be seen")
-        self.sigmas = PlainSpinBox(0.1, 20.0)
-        self.sigmas.setValue(5.0)
-        self.sigmas.setSuffix(" σ")
-        self.sigmas.setToolTip("Standard errors that it shall be")
         self.needed = Notice()
         self._lay_out()
-        for combo in (self.first, self.second, self.alternative):
+        for combo in self.ask.combos:
             combo.activated.connect(self._test)
-            combo.setSizeAdjustPolicy(
-                QComboBox.SizeAdjustPolicy.AdjustToMinimumContentsLengthWithIcon
-            )
-            combo.setMinimumContentsLength(6)
-            combo.setMinimumWidth(_NARROW)
-        for spin in (self.change, self.sigmas):
-            spin.setMinimumWidth(_NARROW)
+        for spin in self.ask.spins:
             spin.valueChanged.connect(self._count)
 
     def _lay_out(self) -> None:
-        pair = QHBoxLayout()
-        pair.setContentsMargins(0, 0, 0, 0)
-        pair.addWidget(self.second, 1)
-        pair.addWidget(self.alternative, 1)
-        pair.addWidget(QLabel("vs"))
-        pair.addWidget(self.first, 1)
-        wish = QHBoxLayout()
-        wish.setContentsMargins(0, 0, 0, 0)
-        wish.addWidget(self.change, 1)
-        wish.addWidget(QLabel("at"))
-        wish.addWidget(self.sigmas, 1)
         column = QVBoxLayout(self)
-        column.addLayout(pair)
+        column.addLayout(self.ask.pair())
         column.addWidget(self.said)
         form = QFormLayout()
         form.setFieldGrowthPolicy(QFormLayout.FieldGrowthPolicy.AllNonFixedFieldsGrow)
-        form.addRow("To see", wish)
+        form.addRow("To see", self.ask.wish())
         column.addLayout(form)
         column.addWidget(self.needed)
 
     def show_study(self, study: Any) -> None:
         """Offer the states of a study; those chosen stay chosen."""
-        before = self.first.currentText(), self.second.currentText()
         self._study = study
-        names = [state.name for state in study.states]
-        for combo, kept, place in ((self.first, before[0], 0), (self.second, before[1], 1)):
-            combo.clear()
-            combo.addItems(names)
-            combo.setCurrentIndex(names.index(kept) if kept in names else place)
+        self.ask.offer([state.name for state in study.states], 1)
         self._test()
 
     def _test(self, *_: Any) -> None:
         from napari_battery.states.study import compare_states
 
-        first, second = self.first.currentText(), self.second.currentText()
+        first, second = self.ask.states
         if self._study is None or not first:
             return
         if first == second:
@@ -102,7 +59,7 @@ class TestsPart(QWidget):
             self._count()
             return
         try:
-            tests = compare_states(self._study, first, second, self.alternative.currentData())
+            tests = compare_states(self._study, first, second, self.ask.alternative.currentData())
         except InputError as problem:
             self.said.say(str(problem), "warning")
             self._count()
@@ -115,13 +72,15 @@ class TestsPart(QWidget):
     def _count(self, *_: Any) -> None:
         from napari_battery.states.statistics import particles_needed
 
-        first, second = self.first.currentText(), self.second.currentText()
+        first, second = self.ask.states
         if self._study is None or not first:
             return
         matched = self._study.settings.matching == "labels"
         spreads = self._spreads(first, second, matched and first != second)
         try:
-            n = particles_needed(self.change.value(), spreads[0], self.sigmas.value(), spreads[1])
+            n = particles_needed(
+                self.ask.change.value(), spreads[0], self.ask.sigmas.value(), spreads[1]
+            )
         except InputError as problem:
             self.needed.say(str(problem), "warning")
             return
