@@ -231,8 +231,12 @@ def trained(name: str, minutes: float | None, folder: Path, progress: Progress) 
         parts["nmc"] = nmc_parts()
     training, validation = weighted(parts, plan["shares"], patch, slices)
     made = train(training, validation, settings, progress, _say(name), folder=folder)
+    of_both: dict[str, Any] = {}
     if "again" in plan and not made.stopped:
+        first = made.settings.model_dump(mode="json")
         made = _trained_again(plan, parts, made, name, folder / "again", progress)
+        changed = plan["again"]["settings"]
+        of_both = {"first_cycle": {setting: first[setting] for setting in changed}}
     nmc = ", and one degraded nano-CT slice of NMC" if "nmc" in parts else ""
     limits = LIMITS.format(nmc=nmc)
     if name == "paper-gan":
@@ -240,7 +244,12 @@ def trained(name: str, minutes: float | None, folder: Path, progress: Progress) 
     if name != "battery":
         limits += " The network is the paper's; the training is shorter than the paper's, by far."
     card = made.model.card.model_copy(
-        update={"title": plan["title"], "limits": limits, "licence": OURS}
+        update={
+            "title": plan["title"],
+            "limits": limits,
+            "licence": OURS,
+            "settings": {**made.model.card.settings, **of_both},
+        }
     )
     return replace(made, model=Model(made.model.network, card))
 

@@ -170,7 +170,7 @@ class StatesDock(QWidget):
         column.addWidget(self.results)
         column.addStretch(1)
         self.scroll = fill_scrolling(self, content)
-        self.setMinimumSize(300, 260)
+        self.setMinimumSize(310, 260)
 
     # --- choosing
 

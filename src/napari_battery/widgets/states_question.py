@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from qtpy.QtWidgets import QComboBox, QHBoxLayout, QLabel
+from qtpy.QtWidgets import QComboBox, QGridLayout, QLabel
 
 from napari_battery.widgets.spin import PlainSpinBox
 
@@ -29,7 +29,7 @@ class StatesQuestion:
         self.spins = (self.change, self.sigmas)
         self.first.setToolTip("State to compare with")
         self.second.setToolTip("State that is compared")
-        self.alternative.setToolTip("What is asked of the second state's mean, here at the left")
+        self.alternative.setToolTip("What is asked of the second state's mean, beside it")
         for name, text in _ALTERNATIVES.items():
             self.alternative.addItem(text, name)
         for combo in self.combos:
@@ -40,30 +40,33 @@ class StatesQuestion:
         for field in (*self.combos, *self.spins):
             field.setMinimumWidth(_NARROW)
         self.change.setValue(1.0)
-        self.change.setSuffix(" grey levels")
-        self.change.setToolTip("Mean change that shall be seen")
+        self.change.setToolTip("Mean change that shall be seen (grey levels)")
         self.sigmas.setValue(5.0)
         self.sigmas.setSuffix(" σ")
         self.sigmas.setToolTip("Standard errors that it shall be")
 
-    def pair(self) -> QHBoxLayout:
-        """The line "4.4 V, is darker, vs pristine"."""
-        line = QHBoxLayout()
-        line.setContentsMargins(0, 0, 0, 0)
-        line.addWidget(self.second, 1)
-        line.addWidget(self.alternative, 1)
-        line.addWidget(QLabel("vs"))
-        line.addWidget(self.first, 1)
-        return line
+    def pair(self) -> QGridLayout:
+        """The lines "4.4 V, is darker" and "vs pristine": one would be cut in a narrow dock."""
+        lines = QGridLayout()
+        lines.setContentsMargins(0, 0, 0, 0)
+        lines.addWidget(self.second, 0, 0, 1, 2)
+        lines.addWidget(self.alternative, 0, 2)
+        lines.addWidget(QLabel("vs"), 1, 0)
+        lines.addWidget(self.first, 1, 1, 1, 2)
+        for column in (1, 2):
+            lines.setColumnStretch(column, 1)
+        return lines
 
-    def wish(self) -> QHBoxLayout:
-        """The line "1 grey level at 5 σ"."""
-        line = QHBoxLayout()
-        line.setContentsMargins(0, 0, 0, 0)
-        line.addWidget(self.change, 1)
-        line.addWidget(QLabel("at"))
-        line.addWidget(self.sigmas, 1)
-        return line
+    def wish(self) -> QGridLayout:
+        """The lines "1 grey levels" and "at 5 σ"."""
+        lines = QGridLayout()
+        lines.setContentsMargins(0, 0, 0, 0)
+        lines.addWidget(self.change, 0, 0, 1, 2)
+        lines.addWidget(QLabel("grey levels"), 0, 2)
+        lines.addWidget(QLabel("at"), 1, 0)
+        lines.addWidget(self.sigmas, 1, 1, 1, 2)
+        lines.setColumnStretch(1, 1)
+        return lines
 
     @property
     def states(self) -> tuple[str, str]:

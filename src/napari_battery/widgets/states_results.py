@@ -95,9 +95,10 @@ class ResultsPart(QWidget):
             )
         inner.addWidget(self.notes)
         buttons = QHBoxLayout()
-        for button in (self.plots_button, self.particle_button, self.save_button):
+        for button in (self.plots_button, self.particle_button):
             buttons.addWidget(button)
         inner.addLayout(buttons)
+        inner.addWidget(self.save_button)  # beside them it would be cut in a narrow dock
         outer = QVBoxLayout(self)
         outer.setContentsMargins(0, 0, 0, 0)
         outer.addWidget(self._content)

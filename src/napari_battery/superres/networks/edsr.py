@@ -44,9 +44,9 @@ class Battery(Network):
 
     Reading neighbouring slices and adding the interpolated image at the end are what raised
     the quality most per multiplication; the cells of 3 × 3 pixels make it fast on a CPU. At
-    three fine slices to a coarse one, 27 of them reach four coarse slices to either side, as
-    far as a particle does: its noise is averaged along z, too, for 17 % more multiplications
-    than with five.
+    three fine slices to a coarse one, 27 of them reach four coarse slices to either side,
+    about as far as the synthetic electrode's particles do: their noise is averaged along z,
+    too, for 17 % more multiplications than with five.
     """
 
     name = "battery"
