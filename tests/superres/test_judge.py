@@ -18,11 +18,11 @@ from napari_battery.superres.card import Card, TrainingData
 from napari_battery.superres.cubic import cubic_onto
 from napari_battery.superres.degradation import DegradationSettings, degrade
 from napari_battery.superres.greys import robust_greys
-from napari_battery.superres.judge import CUBIC, judge
+from napari_battery.superres.judge import judge
 from napari_battery.superres.judge_metrics import METRICS
 from napari_battery.superres.judge_regions import parse_region
 from napari_battery.superres.judge_settings import JudgeSettings
-from napari_battery.superres.judge_table import MATCHED
+from napari_battery.superres.judge_table import CUBIC, MATCHED
 from napari_battery.superres.model_files import Model
 from napari_battery.superres.networks import make_network, parameters
 from napari_battery.tables import SUPERRES_QUALITY, SUPERRES_REGIONS

@@ -157,8 +157,7 @@ def _in_words(judged: Judgement) -> dict[str, str]:
 
 def _files(methods: list[str]) -> list[str]:
     """Everything that a run may write."""
-    from napari_battery.superres.judge import CUBIC
-    from napari_battery.superres.judge_table import MATCHED
+    from napari_battery.superres.judge_table import CUBIC, MATCHED
 
     figures = [
         f"{stem}{end}"

@@ -7,7 +7,7 @@ again with its grey levels matched, which is what a model has to beat.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
@@ -20,15 +20,15 @@ from napari_battery.io.lazy import Window
 from napari_battery.prepare import crop
 from napari_battery.progress import SILENT, Progress
 from napari_battery.provenance import provenance
-from napari_battery.registration.pairs import AlignedPair, cut_to_overlap, mend, place_by
+from napari_battery.registration.pairs import cut_to_overlap, mend, place_by
 from napari_battery.registration.transform import Transform
-from napari_battery.superres.cubic import cubic_onto
 from napari_battery.superres.greys import Greys, robust_greys
 from napari_battery.superres.input_check import compare_with_card
 from napari_battery.superres.judge_bootstrap import FEWEST
-from napari_battery.superres.judge_compare import Cracks, Prediction, compare
+from napari_battery.superres.judge_compare import Cracks, compare
 from napari_battery.superres.judge_cracks import dark_threshold
 from napari_battery.superres.judge_metrics import SSIM_SETTINGS
+from napari_battery.superres.judge_predict import on_high_grid, predictions
 from napari_battery.superres.judge_regions import (
     bounding_window,
     check_unseen,
@@ -38,17 +38,15 @@ from napari_battery.superres.judge_regions import (
     window_in,
 )
 from napari_battery.superres.judge_settings import JudgeSettings
-from napari_battery.superres.judge_table import MATCHED, quality_table
-from napari_battery.superres.upscale import Upscaler, target_grid
+from napari_battery.superres.judge_table import CUBIC, MATCHED, quality_table
 from napari_battery.tables import SUPERRES_REGIONS
 from napari_battery.volume import Volume
 
 if TYPE_CHECKING:
     from napari_battery.superres.model_files import Model
 
-__all__ = ["CUBIC", "Judgement", "judge"]
+__all__ = ["Judgement", "judge"]
 
-CUBIC = "cubic"
 _SMALLEST = 11
 """Voxels that a window of SSIM is wide."""
 
@@ -147,12 +145,16 @@ def judge(
     _check_names(models)
     greys = robust_greys(low), robust_greys(high)
     where = low if transform is None else place_by(low, high, transform)
-    part = _part(high, boxes, _margin(models))
+    margin = _margin(models)
+    part = _part(high, boxes, margin)
     pair = cut_to_overlap(where, part, progress)
     if settings.mend:
         pair = mend(pair, progress=progress)
     offset = _offset(pair.high, high)
-    sampled, valid = _on_grid(pair, progress)
+    sampled = on_high_grid(where, pair, margin, progress)
+    valid = sampled.valid & np.isfinite(np.asarray(pair.high.data))
+    if pair.high.region is not None:
+        valid &= np.asarray(pair.high.region).astype(bool)
     inner = [_inner(box, offset, pair.high, low, high) for box in boxes]
     regions, left_out = _regions(inner, pair.high.shape, valid, settings)
     outer = [_shifted(region, offset, high.shape) for region in regions]
@@ -181,7 +183,7 @@ def judge(
     used: list[dict[str, Any]] = []
     compared = compare(
         true,
-        _predictions(sampled, pair, greys[0], models, settings, progress, used),
+        predictions(sampled, greys[0], models, settings, progress, used),
         regions,
         cracks,
         progress,
@@ -245,18 +247,6 @@ def _part(high: Volume, boxes: Sequence[Window], margin: Sequence[int]) -> Volum
     )
 
 
-def _on_grid(
-    pair: AlignedPair, progress: Progress
-) -> tuple[NDArray[np.float32], NDArray[np.bool_]]:
-    """The low scan at the high one's voxels, and where both have data."""
-    found = cubic_onto(pair.low, pair.high, progress)
-    valid = found.valid & np.isfinite(np.asarray(pair.high.data))
-    if pair.high.region is not None:
-        valid &= np.asarray(pair.high.region).astype(bool)
-    sampled = np.where(found.valid, found.data, np.float32(np.nan))
-    return sampled, valid
-
-
 def _offset(part: Volume, high: Volume) -> NDArray[np.int64]:
     """Which voxel of the high scan the first one of a part is."""
     first = window_in(high, part, tuple(slice(0, 1) for _ in part.shape))
@@ -304,55 +294,6 @@ def _regions(
     rng = np.random.default_rng(settings.seed)
     chosen = np.sort(rng.choice(len(found), settings.most_regions, replace=False))
     return [found[i] for i in chosen], len(found) - settings.most_regions
-
-
-def _predictions(
-    sampled: NDArray[np.float32],
-    pair: AlignedPair,
-    greys: Greys,
-    models: Sequence[Model],
-    settings: JudgeSettings,
-    progress: Progress,
-    used: list[dict[str, Any]],
-) -> Iterator[Prediction]:
-    """What each method makes of the low scan, one at a time."""
-    cubic = greys.normalise(sampled)
-    yield Prediction(CUBIC, cubic, False)
-    yield Prediction(MATCHED, cubic, True)
-    del cubic
-    low = pair.high.like(sampled, pair.low.name, region=None)
-    for model in models:
-        grey, engine = _applied(model, low, greys, settings, progress)
-        card = model.card
-        used.append(
-            {
-                "name": card.name,
-                "network": card.network,
-                "weights_sha256": card.weights_sha256,
-                **engine,
-            }
-        )
-        yield Prediction(card.name, grey, True)
-
-
-def _applied(
-    model: Model, low: Volume, greys: Greys, settings: JudgeSettings, progress: Progress
-) -> tuple[NDArray[np.float32], dict[str, Any]]:
-    """A model on the low scan that already lies on the high scan's grid."""
-    from napari_battery.superres.engine import Engine
-    from napari_battery.superres.tiles import Tiles
-
-    engine = Engine(model.network, settings.device, settings.precision)
-    tiles = Tiles(Upscaler(low, target_grid(low, low.known_voxel_size_um()), greys), engine)
-    grey = np.empty(low.shape, np.float32)
-
-    def store(window: Window, values: NDArray[np.float32]) -> None:
-        grey[window] = values
-
-    cuts = tiles.cuts(tuple(slice(0, n) for n in low.shape))
-    progress.begin(len(cuts), f"Applying {model.card.name}")
-    tiles.run(cuts, store, progress)
-    return grey, {"precision": engine.precision, "device": engine.device}
 
 
 def _cracks(

@@ -14,8 +14,9 @@ from napari_battery.superres.judge_metrics import METRICS
 from napari_battery.superres.judge_settings import JudgeSettings
 from napari_battery.tables import SUPERRES_QUALITY
 
-__all__ = ["MATCHED", "quality_by_method", "quality_table"]
+__all__ = ["CUBIC", "MATCHED", "quality_by_method", "quality_table"]
 
+CUBIC = "cubic"
 MATCHED = "cubic + grey match"
 """What every method is compared with."""
 

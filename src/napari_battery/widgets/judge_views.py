@@ -13,8 +13,9 @@ from numpy.typing import NDArray
 from napari_battery.io.lazy import Window
 from napari_battery.prepare import crop
 from napari_battery.progress import SILENT, Progress
-from napari_battery.superres.judge import CUBIC, Judgement
+from napari_battery.superres.judge import Judgement
 from napari_battery.superres.judge_regions import window_in
+from napari_battery.superres.judge_table import CUBIC
 from napari_battery.volume import Volume
 from napari_battery.widgets.layers import add_volume
 from napari_battery.widgets.session import Session
