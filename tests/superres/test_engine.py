@@ -78,9 +78,10 @@ def tiled(
 
 @pytest.mark.parametrize("name", SMALL)
 @pytest.mark.parametrize("inside", [False, True])
-def test_tiles_with_the_halo_are_the_whole_image(name: str, inside: bool) -> None:
+@pytest.mark.parametrize("copies", [1, 8])
+def test_tiles_with_the_halo_are_the_whole_image(name: str, inside: bool, copies: int) -> None:
     network = drawn(name)
-    engine = Engine(network, "cpu", "float32")
+    engine = Engine(network, "cpu", "float32", copies=copies)
     image = image_for(network, 97, 83)  # odd: no multiple of 2 or 3, nor of the tile
     whole = tiled(engine, image, 10**6, engine.halo)
     # a side that leaves a last tile of one cell or less
@@ -123,6 +124,35 @@ def test_the_engine_gives_what_the_network_gives(name: str) -> None:
     fast = Engine(network, "cpu", "float32").run(image)
     assert fast.shape == (1, 40, 47)
     assert on_scale(fast - plain, plain) <= ORDER_OF_SUMS
+
+
+@pytest.mark.parametrize("copies", [2, 4, 8])
+def test_the_mean_of_copies_is_of_mirrored_and_turned_images(copies: int) -> None:
+    network = drawn("battery")
+    image = image_for(network, 30, 42)
+    ways: list[tuple[bool, tuple[int, ...]]] = [(False, ()), (False, (2,))]
+    ways += [(False, (1,)), (False, (1, 2))] if copies >= 4 else []
+    ways += [(True, flips) for _, flips in ways] if copies == 8 else []
+    once = Engine(network, "cpu", "float32")
+    results = []
+    for transposed, flips in ways:
+        turned = np.flip(image.transpose(0, 2, 1) if transposed else image, flips)
+        back = np.flip(once.run(turned), flips)
+        results.append(back.transpose(0, 2, 1) if transposed else back)
+    assert len(results) == copies
+    mean = np.mean(results, axis=0)
+    found = Engine(network, "cpu", "float32", copies=copies).run(image)
+    assert on_scale(found - mean, mean) <= ORDER_OF_SUMS
+    assert np.abs(results[-1] - results[0]).max() > 1e-3  # they do differ
+
+
+def test_eight_copies_know_no_direction() -> None:
+    network = drawn("battery")
+    engine = Engine(network, "cpu", "float32", copies=8)
+    image = image_for(network, 36, 36)
+    quarter = np.rot90(engine.run(image), axes=(1, 2))
+    found = engine.run(np.rot90(image, axes=(1, 2)))
+    assert on_scale(found - quarter, quarter) <= ORDER_OF_SUMS
 
 
 def test_a_stack_is_put_through_slice_by_slice() -> None:

@@ -10,6 +10,7 @@ from napari_battery.superres.judge_regions import check_unseen, unseen_box
 from napari_battery.superres.judge_settings import JudgeSettings
 from napari_battery.superres.judge_table import MATCHED
 from napari_battery.superres.model_files import list_models, read_model
+from napari_battery.synthetic.scan_pair import ScanPairSettings, scan_pair
 
 NAMES = ["battery", "paper-cnn", "paper-gan"]
 
@@ -52,3 +53,16 @@ def test_the_default_is_better_than_cubic_and_than_the_papers() -> None:
     assert quality.loc["battery", "difference_ci_low"] > 0
     assert quality.loc["battery", "value"] > quality.loc["paper-cnn", "value"]
     assert quality.loc["paper-cnn", "value"] > quality.loc[MATCHED, "value"]
+
+
+def test_best_quality_is_better() -> None:
+    pair = scan_pair(ScanPairSettings(size_z=40, size_y=60, size_x=60, seed=7))
+    copies, reached = [], []
+    for quality in ("normal", "better", "best"):
+        settings = JudgeSettings(quality=quality)
+        judged = judge(pair.low, pair.clean_high, [read_model("battery")], settings)
+        table = judged.quality[judged.quality["metric"] == "psnr_db"].set_index("method")
+        reached.append(float(table.loc["battery", "value"]))
+        copies.append(judged.made["models"][0]["copies"])
+    assert copies == [1, 2, 8]
+    assert reached[0] < reached[1] < reached[2]

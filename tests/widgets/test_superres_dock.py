@@ -100,6 +100,22 @@ def test_one_click_makes_a_layer_that_lies_on_the_image(
     assert dock.image.layer is layer
 
 
+def test_best_quality_is_the_mean_of_eight_copies(
+    dock: SuperresDock, viewer: ViewerModel, qtbot: QtBot, models: Path, write_tiny_model: Write
+) -> None:
+    write_tiny_model(models / "battery.safetensors", scale=0.3)
+    once = run(dock, qtbot)
+    dock.form.rows["quality"].set_value("best")
+    ready(dock, qtbot)
+    best = run(dock, qtbot)
+    about = best.metadata[KEY]["made"]
+    assert about["copies"] == 8
+    assert about["settings"]["quality"] == "best"
+    assert "the mean of 8 mirrored and turned copies" in dock.runner.message.text()
+    np.testing.assert_allclose(faces(best), faces(once), atol=1e-6)
+    assert (best.data != once.data).any()
+
+
 PLACES = {
     "turned": {"rotate": (0, 0, 30)},
     "sheared": {"shear": (0.1, 0.2, 0.3)},

@@ -87,6 +87,7 @@ def _run(options: argparse.Namespace, progress: Progress) -> dict[str, Any]:
         "voxel_size_source": result.voxel_size_source,
         "origin_um": result.origin_um,
         "precision": made["precision"],
+        "copies": made["copies"],
         "device": made["device"],
         "tile_px": made["tile_px"],
         "halo_px": made["halo_px"],

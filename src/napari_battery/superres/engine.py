@@ -18,6 +18,7 @@ from napari_battery.superres import heap
 from napari_battery.superres.engine_tiles import best_tile, feature_bytes
 from napari_battery.superres.networks.interface import Network
 from napari_battery.superres.networks.layers import Convolution
+from napari_battery.superres.self_ensemble import mean_of_copies
 
 __all__ = ["Engine", "Precision", "bfloat16_is_fast"]
 
@@ -50,6 +51,8 @@ class Engine:
         Of the convolutions. "auto" takes bfloat16 where the processor multiplies in it.
     threads : int, optional
         CPU threads; torch's setting otherwise.
+    copies : {1, 2, 4, 8}
+        Mirrored and turned copies of each slice that the network sees (`self_ensemble`).
 
     Attributes
     ----------
@@ -60,6 +63,8 @@ class Engine:
         float32 and never TF32.
     slices, halo, multiple : int
         The network's.
+    copies : int
+        The copies asked for.
 
     Raises
     ------
@@ -73,6 +78,7 @@ class Engine:
         device: str = "auto",
         precision: Precision = "auto",
         threads: int | None = None,
+        copies: int = 1,
     ) -> None:
         self.device = _device(device)
         if precision == "auto":
@@ -81,6 +87,7 @@ class Engine:
         self.slices = network.slices
         self.halo = network.halo
         self.multiple = network.multiple
+        self.copies = copies
         self._same = _prepared(network, self.device, self.precision)
         self._inside = _without_padding(self._same)
         self._feature_bytes = feature_bytes(self._same)
@@ -171,10 +178,14 @@ class Engine:
         result = np.empty((n - self.slices + 1, rows, columns), np.float32)
         with torch.inference_mode(), heap.kept(), _plain_float32(), _memory_errors():
             stack = torch.from_numpy(np.ascontiguousarray(block, np.float32)).to(self.device)
+            # up to whole cells, as the network would: so they are the same in mirrored copies
+            bottom, right = (-side % self.multiple for side in sides)
+            stack = nn.functional.pad(stack, (0, right, 0, bottom), mode="replicate")
             for i, target in enumerate(result):
-                y = network(stack[None, i : i + self.slices])[0, 0]
+                y = mean_of_copies(network, stack[None, i : i + self.slices], self.copies)[0, 0]
                 top, left = (
-                    (have - want) // 2 for have, want in zip(y.shape, (rows, columns), strict=True)
+                    margin - (full - have) // 2
+                    for full, have in zip(stack.shape[1:], y.shape, strict=True)
                 )
                 target[:] = y[top : top + rows, left : left + columns].cpu().numpy()
         return result

@@ -19,6 +19,7 @@ from napari_battery.superres.judge_compare import Prediction
 from napari_battery.superres.judge_settings import JudgeSettings
 from napari_battery.superres.judge_table import CUBIC, MATCHED
 from napari_battery.superres.model_files import Model
+from napari_battery.superres.settings import COPIES
 from napari_battery.superres.upscale import Upscaler, target_grid
 from napari_battery.volume import Volume
 
@@ -139,7 +140,9 @@ def _applied(
     from napari_battery.superres.engine import Engine
     from napari_battery.superres.tiles import Tiles
 
-    engine = Engine(model.network, settings.device, settings.precision)
+    engine = Engine(
+        model.network, settings.device, settings.precision, copies=COPIES[settings.quality]
+    )
     tiles = Tiles(Upscaler(low, target_grid(low, low.known_voxel_size_um()), greys), engine)
     grey = np.empty(low.shape, np.float32)
 
@@ -149,7 +152,11 @@ def _applied(
     cuts = tiles.cuts(tuple(slice(0, n) for n in low.shape))
     progress.begin(len(cuts), f"Applying {model.card.name}")
     tiles.run(cuts, store, progress)
-    return grey, {"precision": engine.precision, "device": engine.device}
+    return grey, {
+        "precision": engine.precision,
+        "device": engine.device,
+        "copies": engine.copies,
+    }
 
 
 def _uncut(low: Volume, pair: AlignedPair) -> Volume:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Literal
 
 from napari_battery.settings import Settings, setting
+from napari_battery.superres.settings import Quality
 
 __all__ = ["JudgeSettings"]
 
@@ -43,6 +44,11 @@ class JudgeSettings(Settings):
         unit="voxels of the high scan",
         ge=0,
         le=5,
+    )
+    quality: Quality = setting(
+        "normal",
+        "normal: networks see each slice once; best: mirrored and turned in eight ways, and the "
+        "mean is taken, which takes eight times as long; better: in two ways.",
     )
     precision: Literal["auto", "float32", "bfloat16"] = setting(
         "auto", "Of the networks' arithmetic; auto takes bfloat16 where the processor has it."

@@ -22,7 +22,7 @@ from napari_battery.superres.card import Card
 from napari_battery.superres.greys import Greys, robust_greys
 from napari_battery.superres.input_check import compare_with_card
 from napari_battery.superres.round_trip import RoundTrip, round_trip
-from napari_battery.superres.settings import SuperResolveSettings
+from napari_battery.superres.settings import COPIES, SuperResolveSettings
 from napari_battery.superres.slabs import Held, Slabs
 from napari_battery.superres.tiles import Tiles
 from napari_battery.superres.upscale import Upscaler, grid_window, target_grid
@@ -92,7 +92,9 @@ def super_resolve(
     grid = target_grid(image, size)
     window = grid_window(image, grid, box)
     warnings = compare_with_card(image, model.card, grid.known_voxel_size_um(), greys)
-    engine = Engine(model.network, settings.device, settings.precision)
+    engine = Engine(
+        model.network, settings.device, settings.precision, copies=COPIES[settings.quality]
+    )
     notes = _notes(image, grid, engine.slices)
 
     run = slabs_of(image, grid, window, greys, engine, settings.tile)
@@ -232,6 +234,7 @@ def _told(
         },
         "precision": engine.precision,
         "device": str(engine.device),
+        "copies": engine.copies,
         "tile_px": list(tiles.side),
         "tiles_halved": tiles.halved,
         "halo_px": engine.halo,

@@ -80,7 +80,8 @@ class Tiles:
         """Slices that go through the network between two looks at Cancel."""
         pixels = np.prod([side + 2 * self._engine.halo for side in self.side])
         kind = str(self._engine.device).split(":")[0]
-        return max(1, int(_BLOCK_PIXELS.get(kind, _BLOCK_PIXELS_OF_A_CARD) // pixels))
+        most = _BLOCK_PIXELS.get(kind, _BLOCK_PIXELS_OF_A_CARD) / self._engine.copies
+        return max(1, int(most // pixels))
 
     def cuts(self, box: Window) -> list[Window]:
         """The blocks of a window: slices by tile, last axis fastest, within the grid."""

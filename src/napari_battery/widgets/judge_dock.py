@@ -120,8 +120,12 @@ class JudgeDock(QWidget):
         column.setContentsMargins(6, 6, 6, 6)
         column.addWidget(self.pair)
         column.addWidget(self.form.part("mend"))
+        models = QWidget()
+        lines = QVBoxLayout(models)
+        lines.addWidget(self.models)
+        lines.addWidget(self.form.part("quality"))
         column.addWidget(
-            _part("Models", self.models, "Each ticked model becomes a row of the table", True)
+            _part("Models", models, "Each ticked model becomes a row of the table", True)
         )
         where = QWidget()
         lines = QVBoxLayout(where)

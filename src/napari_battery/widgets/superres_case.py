@@ -12,7 +12,7 @@ import numpy as np
 from napari_battery.io.lazy import Window
 from napari_battery.superres.greys import Greys, robust_greys
 from napari_battery.superres.input_check import compare_with_card
-from napari_battery.superres.settings import SuperResolveSettings
+from napari_battery.superres.settings import COPIES, SuperResolveSettings
 from napari_battery.superres.super_resolve import check_image, target_voxel_size
 from napari_battery.superres.upscale import grid_window, target_grid
 from napari_battery.volume import Volume
@@ -96,9 +96,12 @@ class Known:
         from napari_battery.superres.engine import Engine
 
         model = case.shelved.load()
-        asked = (model, case.settings.device, case.settings.precision)
+        copies = COPIES[case.settings.quality]
+        asked = (model, case.settings.device, case.settings.precision, copies)
         if self._engine is None or self._engine[0] != asked:
-            engine = Engine(model.network, case.settings.device, case.settings.precision)
+            engine = Engine(
+                model.network, case.settings.device, case.settings.precision, copies=copies
+            )
             self._engine = (asked, engine, _seconds_per_pixel(engine))
         _, engine, seconds = self._engine
         return Ready(engine, self._greys_of(case.image), seconds)

@@ -32,6 +32,8 @@ def about_result(result: Volume, seconds: float) -> str:
     """What came of a run: time, precision, the check of a seam, and the round trip."""
     made: dict[str, Any] = result.metadata["made"]
     words = [f"{duration(seconds)} in {made['precision']} on {made['device']}"]
+    if made["copies"] > 1:
+        words.append(f"the mean of {made['copies']} mirrored and turned copies")
     if made["seam"] is not None:
         off = made["seam"]["difference_normalised_grey"]
         words.append(f"two tiles meet {f'to {off:.1g} of the grey range' if off else 'exactly'}")
