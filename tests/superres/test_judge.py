@@ -7,7 +7,6 @@ from dataclasses import replace
 import numpy as np
 import pytest
 import torch
-from scipy.ndimage import gaussian_filter
 
 from napari_battery.errors import InputError
 from napari_battery.files import fingerprint
@@ -16,7 +15,6 @@ from napari_battery.prepare import crop
 from napari_battery.registration.transform import transform_between
 from napari_battery.superres.card import Card, TrainingData
 from napari_battery.superres.cubic import cubic_onto
-from napari_battery.superres.degradation import DegradationSettings, degrade
 from napari_battery.superres.greys import robust_greys
 from napari_battery.superres.judge import judge
 from napari_battery.superres.judge_metrics import METRICS
@@ -26,22 +24,8 @@ from napari_battery.superres.judge_table import CUBIC, MATCHED
 from napari_battery.superres.model_files import Model
 from napari_battery.superres.networks import make_network, parameters
 from napari_battery.tables import SUPERRES_QUALITY, SUPERRES_REGIONS
-from napari_battery.volume import Volume
 
 SETTINGS = JudgeSettings(region_size=20, resamples=400, precision="float32")
-SCAN = DegradationSettings(
-    ratio=2.3, ratio_jitter=0, psf_smallest=0.5, psf_largest=0.5, noise_smallest=0.03,
-    noise_largest=0.03, gain=120, offset=30,
-)  # fmt: skip
-
-
-@pytest.fixture(scope="module")
-def scans() -> tuple[Volume, Volume]:
-    """A texture, and a coarser scan of it on another grey scale; both synthetic."""
-    texture = gaussian_filter(np.random.default_rng(0).standard_normal((46, 69, 92)), 1.5)
-    data = (0.5 + 0.2 * texture / texture.std()).astype(np.float32)
-    high = Volume(data, (0.7,) * 3, (5.0, 6.0, 7.0), name="high", metadata={"synthetic": True})
-    return replace(degrade(high, SCAN), name="low"), high
 
 
 def model(name: str = "nothing learnt", training: tuple[TrainingData, ...] = ()) -> Model:

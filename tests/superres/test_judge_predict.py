@@ -7,13 +7,11 @@ from dataclasses import replace
 import numpy as np
 import pytest
 import torch
-from scipy.ndimage import gaussian_filter
 
 from napari_battery.prepare import crop
 from napari_battery.progress import SILENT
 from napari_battery.registration.pairs import cut_to_overlap, mend
 from napari_battery.superres.card import Card
-from napari_battery.superres.degradation import DegradationSettings, degrade
 from napari_battery.superres.greys import robust_greys
 from napari_battery.superres.judge_predict import on_high_grid, predictions
 from napari_battery.superres.judge_settings import JudgeSettings
@@ -22,20 +20,7 @@ from napari_battery.superres.networks import make_network, parameters
 from napari_battery.volume import Volume
 
 SETTINGS = JudgeSettings(precision="float32")
-SCAN = DegradationSettings(
-    ratio=2.3, ratio_jitter=0, psf_smallest=0.5, psf_largest=0.5, noise_smallest=0.03,
-    noise_largest=0.03, gain=120, offset=30,
-)  # fmt: skip
 BOX = ((17, 33), (20, 47), (24, 60))
-
-
-@pytest.fixture(scope="module")
-def scans() -> tuple[Volume, Volume]:
-    """A texture, and a coarser scan of it; both synthetic."""
-    texture = gaussian_filter(np.random.default_rng(0).standard_normal((50, 69, 92)), 1.5)
-    data = (0.5 + 0.2 * texture / texture.std()).astype(np.float32)
-    high = Volume(data, (0.7,) * 3, (5.0, 6.0, 7.0), name="high", metadata={"synthetic": True})
-    return replace(degrade(high, SCAN), name="low"), high
 
 
 @pytest.fixture(scope="module")

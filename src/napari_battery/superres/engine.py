@@ -180,7 +180,8 @@ class Engine:
             stack = torch.from_numpy(np.ascontiguousarray(block, np.float32)).to(self.device)
             # up to whole cells, as the network would: so they are the same in mirrored copies
             bottom, right = (-side % self.multiple for side in sides)
-            stack = nn.functional.pad(stack, (0, right, 0, bottom), mode="replicate")
+            if bottom or right:
+                stack = nn.functional.pad(stack, (0, right, 0, bottom), mode="replicate")
             for i, target in enumerate(result):
                 y = mean_of_copies(network, stack[None, i : i + self.slices], self.copies)[0, 0]
                 top, left = (

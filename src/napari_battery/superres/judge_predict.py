@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -16,12 +16,15 @@ from napari_battery.registration.pairs import AlignedPair
 from napari_battery.superres.cubic import cubic_onto, grid_to_image
 from napari_battery.superres.greys import Greys
 from napari_battery.superres.judge_compare import Prediction
+from napari_battery.superres.judge_regions import window_in
 from napari_battery.superres.judge_settings import JudgeSettings
 from napari_battery.superres.judge_table import CUBIC, MATCHED
-from napari_battery.superres.model_files import Model
 from napari_battery.superres.settings import COPIES
 from napari_battery.superres.upscale import Upscaler, target_grid
 from napari_battery.volume import Volume
+
+if TYPE_CHECKING:
+    from napari_battery.superres.model_files import Model
 
 __all__ = ["OnHighGrid", "on_high_grid", "predictions"]
 
@@ -69,8 +72,7 @@ def on_high_grid(
         Advanced per slab.
     """
     whole, high = _uncut(low, pair), pair.high
-    faces = [(-0.5, n - 0.5) for n in whole.shape]
-    first, last = _box(faces, grid_to_image(whole, high))
+    first, last = _faces(whole, high)
     # the voxels whose centres the low scan still holds
     before = np.clip(-np.ceil(first - _ROUNDING), 0, margin).astype(int)
     beyond = np.floor(last + _ROUNDING) - np.subtract(high.shape, 1)
@@ -83,9 +85,9 @@ def on_high_grid(
         origin_um=tuple(float(v) for v in origin),
         region=None,
     )
-    first, last = _box([(0, n - 1) for n in shape], grid_to_image(grid, whole))
-    box = [(int(a) - _TAPS, int(b) + _TAPS + 2) for a, b in zip(first, last, strict=True)]
-    part = replace(crop(whole, box), name=low.name)
+    around = window_in(whole, grid, tuple(slice(0, n) for n in shape))
+    part = crop(whole, [(w.start - _TAPS, w.stop + _TAPS) for w in around])
+    part = replace(part, name=low.name)
     found = cubic_onto(part, grid, progress)
     inside = tuple(slice(int(b), int(b) + n) for b, n in zip(before, high.shape, strict=True))
     sampled = np.where(found.valid, found.data, np.float32(np.nan))
@@ -109,7 +111,7 @@ def predictions(
         The low scan's.
     models : sequence of Model
     settings : JudgeSettings
-        Device and precision.
+        Device, precision and quality.
     progress : Progress
         Advanced per block.
     used : list of dict
@@ -169,10 +171,10 @@ def _uncut(low: Volume, pair: AlignedPair) -> Volume:
     return replace(low, voxel_size_um=size, origin_um=origin, affine=pair.low.affine)
 
 
-def _box(
-    ends: Sequence[tuple[float, float]], matrix: NDArray[np.float64]
-) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-    """First and last corner of the box, along the axes, around a box put through a matrix."""
-    corners = np.array(np.meshgrid(*ends, indexing="ij")).reshape(len(ends), -1)
+def _faces(image: Volume, grid: Volume) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """Where an image begins and ends along a grid's axes, in voxels of the grid."""
+    ends = [(-0.5, n - 0.5) for n in image.shape]
+    corners = np.array(np.meshgrid(*ends, indexing="ij")).reshape(3, -1)
+    matrix = grid_to_image(image, grid)
     moved = matrix[:3, :3] @ corners + matrix[:3, 3:]
     return moved.min(axis=1), moved.max(axis=1)

@@ -31,7 +31,7 @@ class SuperResolveSettings(Settings):
         "normal",
         "normal: the network sees each slice once; best: mirrored and turned in eight ways, and "
         "the mean is taken, which is nearer to the truth and takes eight times as long; better: "
-        "in two ways, for half of that gain",
+        "in two ways, for a part of that gain",
     )
     tile: int | None = setting(
         None,
